@@ -1,0 +1,25 @@
+# The instruction sets of the CPU backend and the flags of their translation units. A kernel family has one file
+# per set, isa/<isa>_<family>.cpp; only these files see the flags, so the rest of the library runs anywhere.
+set(DUNLIN_CPU_ISAS generic)
+set(DUNLIN_CPU_FLAGS_generic "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  list(PREPEND DUNLIN_CPU_ISAS avx512vnni avxvnni avx2)
+  set(DUNLIN_CPU_FLAGS_avx2 -mavx2 -mfma -mf16c -mbmi2)
+  set(DUNLIN_CPU_FLAGS_avxvnni ${DUNLIN_CPU_FLAGS_avx2} -mavxvnni)
+  set(DUNLIN_CPU_FLAGS_avx512vnni ${DUNLIN_CPU_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl
+      -mavx512vnni -mprefer-vector-width=512)
+endif()
+
+# dunlin_cpu_isa_sources(TARGET FAMILY): adds isa/<isa>_<family>.cpp for every instruction set of this machine's
+# architecture, optimized in every build type, and defines DUNLIN_CPU_X86 for the code that lists them.
+function(dunlin_cpu_isa_sources target family)
+  foreach(isa IN LISTS DUNLIN_CPU_ISAS)
+    set(source isa/${isa}_${family}.cpp)
+    set_source_files_properties(${source} PROPERTIES
+      COMPILE_OPTIONS "${DUNLIN_CPU_FLAGS_${isa}};-O3;-ffp-contract=off")
+    target_sources(${target} PRIVATE ${source})
+  endforeach()
+  if(avx2 IN_LIST DUNLIN_CPU_ISAS)
+    target_compile_definitions(${target} PRIVATE DUNLIN_CPU_X86=1)
+  endif()
+endfunction()

@@ -1,0 +1,54 @@
+// KvLayout: where the keys and values of 128 consecutive tokens lie in one KV block of one layer.
+//
+//   block = kv head 0 | kv head 1 | ...             each head_bytes long, 64-byte aligned parts
+//   head  = K | K scales (Q8_0) | V | V scales (Q8_0)
+//
+//   type  part      layout                                  element
+//   F16   K         [8 key groups][head_dim][16 keys]       f16
+//         V         [128 tokens][padded_head_dim]           f16
+//   Q8_0  K         [8 key groups][head_dim/4][16 keys][4]  u8 = q + 128, q in -127..127
+//         K scales  [8 key groups][scale_blocks][16 keys]   f16
+//         V         [128 tokens][padded_head_dim]           i8 = q
+//         V scales  [scale_blocks][128 tokens]              f16
+//
+// Keys are vector lanes in K, dimensions are lanes in V. Q8_0 has one scale per 32 dimensions of a token and kv head
+// (the last one covers the rest of a head_dim that is no multiple of 32), as the weight format of that name: one
+// scale per head would lose the small channels of models with large key biases (Qwen2.5). K's bytes are biased so
+// that they are the unsigned operand of vpdpbusd.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace dunlin::cpu {
+
+inline constexpr int kKvBlockTokens = 128;
+inline constexpr int kKvGroupKeys = 16;      // keys that lie side by side in K
+inline constexpr int kKvScaleDims = 32;      // dimensions that share a Q8_0 scale
+inline constexpr int kKvPaddedDims = 16;     // V rows are padded to a multiple of this
+inline constexpr int kMaxHeadDim = 256;
+inline constexpr uint8_t kKvKeyBias = 128;
+
+enum class KvType : uint8_t { kF16, kQ8_0 };
+
+// Plain data, filled by make_kv_layout. Offsets and sizes in bytes; offsets count from the head's first byte.
+struct KvLayout {
+  KvType type;
+  int32_t n_kv_heads;
+  int32_t head_dim;
+  int32_t padded_head_dim;
+  int32_t scale_blocks;  // ceil(head_dim / 32); 0 for F16
+  int64_t k_scales_offset;
+  int64_t v_offset;
+  int64_t v_scales_offset;
+  int64_t head_bytes;
+  int64_t block_bytes;  // n_kv_heads * head_bytes
+};
+
+// head_dim 16..256, a multiple of 8.
+bool supports_kv_head_dim(int head_dim);
+
+// n_kv_heads >= 1 and supports_kv_head_dim(head_dim), both checked by DUNLIN_CHECK.
+KvLayout make_kv_layout(KvType type, int n_kv_heads, int head_dim);
+
+}  // namespace dunlin::cpu

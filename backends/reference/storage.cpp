@@ -1,0 +1,77 @@
+#include "backends/reference/storage.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/half.h"
+#include "core/quant/format.h"
+
+namespace dunlin::reference {
+
+std::vector<float> dequantize_weight(const WeightSource& source) {
+  const TensorView& t = source.tensor;
+  const int64_t n_columns = t.shape.row_elements();
+  const int64_t n_rows = t.shape.n_rows();
+  const uint64_t bytes_per_row = row_bytes(t.type, uint64_t(n_columns));
+  std::vector<float> values(size_t(n_rows * n_columns));
+  if (t.shape.rank() == 1) {
+    // A vector's elements are its rows: a bias may be reordered element by element.
+    std::vector<float> plain(values.size());
+    quant_format(t.type).dequantize(t.bytes.data(), plain.data(), plain.size());
+    for (size_t i = 0; i < plain.size(); ++i)
+      values[i] = plain[source.row_order.empty() ? i : size_t(source.row_order[i])];
+    return values;
+  }
+  for (int64_t r = 0; r < n_rows; ++r) {
+    const int64_t from = source.row_order.empty() ? r : source.row_order[size_t(r)];
+    quant_format(t.type).dequantize(t.bytes.data() + uint64_t(from) * bytes_per_row, &values[size_t(r * n_columns)],
+                                    uint64_t(n_columns));
+  }
+  return values;
+}
+
+Cache::Cache(const KvSpec& spec, int32_t n_blocks)
+    : spec_(spec),
+      n_blocks_(n_blocks),
+      row_elements_(int64_t(spec.n_head_kv) * spec.head_dim),
+      data_(size_t(spec.n_layer) * size_t(n_blocks) * kBlockTokens * 2 * size_t(row_elements_)) {}
+
+const float* Cache::row(int32_t layer, int32_t block, int32_t token) const {
+  const size_t index = (size_t(layer) * size_t(n_blocks_) + size_t(block)) * kBlockTokens + size_t(token);
+  return data_.data() + index * 2 * size_t(row_elements_);
+}
+
+namespace {
+
+// What one head's row becomes in a cache of 8-bit values with a scale per row.
+void round_to_q8(const float* x, int32_t n, float* out) {
+  float max = 0;
+  for (int32_t i = 0; i < n; ++i) max = std::max(max, std::fabs(x[i]));
+  const float scale = max / 127;
+  for (int32_t i = 0; i < n; ++i) out[i] = scale == 0 ? 0 : std::nearbyint(x[i] / scale) * scale;
+}
+
+void round_row(KvType type, const float* x, int64_t n, int32_t head_dim, float* out) {
+  if (type == KvType::kF16) {
+    for (int64_t i = 0; i < n; ++i) out[i] = f16_to_f32(f32_to_f16(x[i]));
+    return;
+  }
+  for (int64_t i = 0; i < n; i += head_dim) round_to_q8(x + i, head_dim, out + i);
+}
+
+}  // namespace
+
+void Cache::store(int32_t layer, int32_t block, int32_t token, const float* k, const float* v) {
+  float* to = const_cast<float*>(row(layer, block, token));
+  round_row(spec_.type, k, row_elements_, spec_.head_dim, to);
+  round_row(spec_.type, v, row_elements_, spec_.head_dim, to + row_elements_);
+}
+
+void Cache::copy_block(int32_t from, int32_t to) {
+  for (int32_t layer = 0; layer < spec_.n_layer; ++layer) {
+    const size_t n = size_t(kBlockTokens) * 2 * size_t(row_elements_);
+    std::copy_n(row(layer, from, 0), n, const_cast<float*>(row(layer, to, 0)));
+  }
+}
+
+}  // namespace dunlin::reference

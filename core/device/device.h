@@ -1,0 +1,135 @@
+// What a backend is to the rest of Dunlin: it finds devices, opens one, takes weights, holds KV caches, and
+// compiles graphs to plans. Interfaces and plain structs only; nothing here knows a vendor.
+//
+// Threads: a Device and what it made are used by one thread at a time (the engine's), except where noted.
+// Lifetime: weights, KV caches and plans must not outlive their device.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/base/status.h"
+#include "core/device/kv_spec.h"
+#include "core/device/step_inputs.h"
+#include "core/graph/graph.h"
+#include "core/tensor/tensor.h"
+
+namespace dunlin {
+
+enum class DeviceKind : uint8_t { kReference, kCpu, kGpu };
+
+struct DeviceInfo {
+  std::string id;             // "cpu:avx512vnni", "cuda:0": what --device takes
+  DeviceKind kind = DeviceKind::kCpu;
+  std::string name;           // the processor or card, for people
+  std::string detail;         // topology, capabilities: lines for `dunlin devices`
+  uint64_t memory_bytes = 0;  // in all, as far as this process may use it
+  uint64_t memory_free_bytes = 0;
+  int32_t score = 0;          // automatic placement takes the highest that fits; 0: only when asked for
+};
+
+struct DeviceOptions {
+  int32_t n_threads = 0;          // decode; 0: the device decides
+  int32_t n_threads_prefill = 0;  // 0: as n_threads
+  Log log;
+};
+
+// A weight as the model file has it. Borrowed for the call only.
+struct WeightSource {
+  std::string name;
+  TensorView tensor;              // [N, K] or [N]
+  bool for_linear = false;        // which ops read it: linear weights are packed,
+  bool for_embedding = false;     // tables must give single rows
+  // Row r of the weight stands at row_order[r] of the tensor; empty: in order.
+  std::vector<int32_t> row_order;
+  // Tells the owner of the source that these bytes will not be read again. May be empty.
+  std::function<void(std::span<const uint8_t>)> release;
+};
+
+// A weight on the device, in the device's layout. Opaque to core; the device downcasts its own.
+class DeviceWeight {
+ public:
+  virtual ~DeviceWeight() = default;
+  virtual uint64_t bytes() const = 0;
+};
+
+class KvCache {
+ public:
+  virtual ~KvCache() = default;
+  virtual uint64_t bytes() const = 0;
+  virtual int32_t n_blocks() const = 0;
+  // Copies all layers of a block; used when a shared block is continued differently. Between steps only.
+  virtual void copy_block(int32_t from, int32_t to) = 0;
+};
+
+// One line of a plan's report: a phase between two barriers or launches.
+struct PhaseReport {
+  std::string name;       // the node's name
+  std::string kernel;     // the chosen kernel row
+  int64_t weight_bytes = 0;
+};
+
+// A compiled graph. Immutable: run() changes only its workspace and the KV cache.
+class Plan {
+ public:
+  virtual ~Plan() = default;
+  virtual uint64_t workspace_bytes() const = 0;
+  // Runs one step to its end. The step must fit the graph's capacity. Allocates nothing.
+  virtual Status run(const StepInputs& step) = 0;
+  // Logits of the last run: [step.n_logit_rows(), n_vocab] f32 in host memory, valid until the next run.
+  // The caller may overwrite them.
+  virtual std::span<float> logits() = 0;
+  virtual std::vector<PhaseReport> report() const = 0;
+};
+
+// What compile() binds a graph to. Pointers are borrowed for the plan's life.
+struct PlanBindings {
+  std::vector<const DeviceWeight*> weights;  // by Value::index of weights
+  KvCache* kv_cache = nullptr;
+};
+
+// Called after each node of an observed plan with the node's index and its outputs' bytes ([rows, features] f32).
+using NodeObserver = std::function<void(int32_t node, std::span<const std::span<const float>> outputs)>;
+
+struct CompileOptions {
+  NodeObserver observer;  // if set, every node is a phase of its own and is reported after it ran (verify)
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const DeviceInfo& info() const = 0;
+  virtual int32_t kv_block_tokens() const = 0;
+  virtual uint64_t kv_block_bytes(const KvSpec& spec) const = 0;  // all layers
+  // If the device cannot run the node, why (if not null) says so.
+  virtual bool supports(const Graph& graph, const Node& node, std::string* why) const = 0;
+  // bytes that upload() will need on the device for this weight.
+  virtual uint64_t weight_bytes(const WeightSource& source) const = 0;
+  virtual Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) = 0;
+  virtual Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) = 0;
+  virtual Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
+                                                const CompileOptions& options) = 0;
+  // Ceilings, measured now (about a second); zero where the device has no such probe.
+  struct Roofline {
+    double read_gb_s = 0;
+    double int8_tops = 0;
+    std::string int8_instruction;  // what int8_tops is the ceiling of
+  };
+  virtual Roofline measure_roofline(int32_t n_threads) = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const char* name() const = 0;
+  // Devices that can be opened now; empty where there is no hardware or driver, which is no error.
+  virtual std::vector<DeviceInfo> enumerate() const = 0;
+  virtual Result<std::unique_ptr<Device>> open(const DeviceInfo& info, const DeviceOptions& options) const = 0;
+};
+
+}  // namespace dunlin

@@ -1,0 +1,83 @@
+// WeightTable: the tensors of a model under GGUF's names, wherever they came from, each present with the shape
+// that the config implies. Borrows the bytes and the maps; immutable after it is built.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/base/status.h"
+#include "core/model/config.h"
+#include "core/model/safetensors.h"
+#include "core/tensor/tensor.h"
+#include "platforms/file_map.h"
+
+namespace dunlin {
+
+struct Weight {
+  std::string name;     // "blk.3.attn_q.weight"
+  TensorView view;      // rows as they lie in the file; perhaps unaligned
+  std::string source;   // file, for messages
+  // The file behind view.bytes; null where the bytes belong to the caller or were computed.
+  const FileMap* map = nullptr;
+  // 0: rows are in the order of the model. Else heads of this many rows keep rotary pairs side by side (llama's
+  // q and k in GGUF), and row r of the model is row source_row(r) of the file. A bias counts elements as rows.
+  int64_t paired_head_rows = 0;
+
+  bool rows_are_permuted() const { return paired_head_rows != 0; }
+  int64_t source_row(int64_t row) const {
+    if (paired_head_rows == 0) return row;
+    const int64_t half = paired_head_rows / 2;
+    const int64_t in_head = row % paired_head_rows;
+    return row - in_head + 2 * (in_head % half) + in_head / half;
+  }
+  // Gives the file's pages back after the weight was packed or uploaded; reading it again is still valid.
+  void drop_pages() const {
+    if (map != nullptr) map->drop_pages(view.bytes);
+  }
+};
+
+// A tensor of some file that has already its GGUF name.
+struct NamedTensor {
+  std::string name;
+  TensorView view;
+  std::string source;
+  const FileMap* map = nullptr;
+};
+
+class WeightTable {
+ public:
+  // Checks the tensors against the config. permuted: q and k rows of these files are paired (GGUF llama).
+  // Unknown tensors are reported to log and left out. Computes rope_freqs.weight for Llama 3 scaling and
+  // rope_factors_*.weight for longrope where the config has the numbers and the file has no tensor.
+  static Result<WeightTable> build(const ModelConfig& config, std::vector<NamedTensor> tensors, bool permuted,
+                                   const std::string& source, const Log& log);
+
+  WeightTable() = default;
+  WeightTable(WeightTable&&) = default;
+  WeightTable& operator=(WeightTable&&) = default;
+
+  // Sorted by name.
+  std::span<const Weight> weights() const { return weights_; }
+  // Null if there is none; what a config requires is always there.
+  const Weight* find(std::string_view name) const;
+  const Weight& at(std::string_view name) const;  // DUNLIN_CHECKs
+  uint64_t total_bytes() const { return total_bytes_; }
+
+ private:
+  std::vector<Weight> weights_;
+  std::vector<std::unique_ptr<float[]>> computed_;
+  uint64_t total_bytes_ = 0;
+};
+
+// The GGUF name of a Hugging Face tensor ("model.layers.0.self_attn.q_proj.weight"), or empty if there is none.
+std::string gguf_name_from_hf(std::string_view name);
+
+// Refuses NaN and infinity anywhere in the weights: reads and decodes every block, so it takes a while.
+Status check_weights_finite(const WeightTable& weights);
+
+}  // namespace dunlin

@@ -1,0 +1,27 @@
+// The table of weight formats: one scalar codec per DType, the single truth about what the bytes on disk
+// mean. Every backend's unpackers are tested against it. All functions are pure and thread-safe.
+#pragma once
+
+#include <cstdint>
+
+#include "core/tensor/dtype.h"
+
+namespace dunlin {
+
+// In every function n counts elements and is a multiple of the type's block_elements; blocks needs no
+// alignment.
+struct QuantFormat {
+  DType type;
+  void (*dequantize)(const uint8_t* blocks, float* out, uint64_t n);
+  // The bytes equal llama.cpp's (no importance matrix). x is finite: of other values the codes are
+  // unspecified. A scale that f16 cannot hold becomes infinite; ask finite() where the source is not known to
+  // be tame.
+  void (*quantize)(const float* x, uint8_t* blocks, uint64_t n);
+  // False if a scale, a min or a plain float element is Inf or NaN.
+  bool (*finite)(const uint8_t* blocks, uint64_t n);
+};
+
+// Valid for every file type of dtype.h.
+const QuantFormat& quant_format(DType type);
+
+}  // namespace dunlin

@@ -1,0 +1,55 @@
+// FileMap: the bytes of one file, read-only: a memory map, or a plain read into memory. Move-only; bytes() stays
+// at its address when the FileMap moves. Const methods may be called from any thread.
+//
+// A mapped file that another process shortens makes the kernel deliver SIGBUS on access. Callers who cannot rule
+// that out open with use_mmap = false, which reads everything while the length is known.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "core/base/aligned_buffer.h"
+#include "core/base/status.h"
+
+namespace dunlin {
+
+struct FileMapOptions {
+  bool use_mmap = true;  // false: read the whole file into memory
+};
+
+class FileMap {
+ public:
+  // Regular files only. Errors name the path, what the system said, and the size where memory was short.
+  static Result<FileMap> open(const std::string& path, FileMapOptions options = {});
+
+  FileMap() = default;
+  FileMap(FileMap&& other) noexcept;
+  FileMap& operator=(FileMap&& other) noexcept;
+  FileMap(const FileMap&) = delete;
+  FileMap& operator=(const FileMap&) = delete;
+  ~FileMap();
+
+  std::span<const uint8_t> bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+  bool is_mapped() const { return mapped_; }
+
+  // Advice about a part of bytes(). drop_pages gives the memory of a mapped part back, for instance after its
+  // weights were packed; reading it again brings it back from the file. Both do nothing where bytes() was read.
+  void will_need(std::span<const uint8_t> part) const;
+  void drop_pages(std::span<const uint8_t> part) const;
+
+  // Fails if the file at path() no longer has the length and modification time that it had when it was opened.
+  Status check_unchanged() const;
+
+ private:
+  // What identifies the contents: nanoseconds since the epoch.
+  int64_t modified_ns_ = 0;
+  std::string path_;
+  AlignedBuffer buffer_;  // empty where mapped
+  const uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+  bool mapped_ = false;
+};
+
+}  // namespace dunlin

@@ -1,0 +1,35 @@
+# dunlin_module(NAME SOURCES ... LINKS ... [PRIVATE_LINKS ...]): one static library per module of the house. The
+# shipped library is made of the modules' objects; tests link the modules that they test.
+function(dunlin_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(dunlin_${name} STATIC ${ARG_SOURCES})
+  dunlin_compile_settings(dunlin_${name})
+  target_link_libraries(dunlin_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
+endfunction()
+
+# Settings of every target of the project: standard, warnings, include root, sanitizers.
+function(dunlin_compile_settings target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF
+                        CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                             $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/core/include>)
+  # Sums keep their written order, so that results do not depend on the compiler's mood.
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wno-unused-parameter -ffp-contract=off)
+  if(DUNLIN_SANITIZE)
+    target_compile_options(${target} PUBLIC -fsanitize=${DUNLIN_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${DUNLIN_SANITIZE})
+  endif()
+endfunction()
+
+# dunlin_test(NAME SOURCES ... LINKS ... [LABELS ...]): one Catch2 executable, run by ctest from the source root.
+function(dunlin_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  dunlin_compile_settings(${name})
+  target_link_libraries(${name} PRIVATE dunlin_test_main ${ARG_LINKS})
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  if(ARG_LABELS)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  endif()
+endfunction()
