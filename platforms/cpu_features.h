@@ -15,6 +15,7 @@ struct CpuFeatures {
   bool avx2 = false;
   bool fma = false;
   bool f16c = false;
+  bool bmi2 = false;
   bool avxvnni = false;
   bool avx512f = false;
   bool avx512bw = false;

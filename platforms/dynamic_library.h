@@ -22,12 +22,14 @@ class DynamicLibrary {
 
   const std::string& name() const { return name_; }
 
-  // library.function<int(int)>("cuInit"): a pointer to the function, or Status::not_found. The caller vouches
-  // for the type.
+  // Sets function to the library's function of that name: bind("cuInit", driver.init). Status::not_found if
+  // it is not there; function is then null. The caller vouches for the type.
   template <typename Signature>
-  Result<Signature*> function(const char* symbol) const {
+  Status bind(const char* symbol, Signature*& function) const {
+    function = nullptr;
     DUNLIN_ASSIGN_OR_RETURN(void* const address, find(symbol));
-    return reinterpret_cast<Signature*>(address);
+    function = reinterpret_cast<Signature*>(address);
+    return Status::ok();
   }
 
   Result<void*> find(const char* symbol) const;

@@ -1,8 +1,8 @@
-// FileMap: the bytes of one file, read-only: a memory map, or a plain read into memory. Move-only; bytes() stays
-// at its address when the FileMap moves. Const methods may be called from any thread.
+// FileMap: the bytes of one file, read-only: a memory map, or a plain read into memory. Move-only; bytes()
+// stays at its address when the FileMap moves. Const methods may be called from any thread.
 //
-// A mapped file that another process shortens makes the kernel deliver SIGBUS on access. Callers who cannot rule
-// that out open with use_mmap = false, which reads everything while the length is known.
+// A mapped file that another process shortens makes the kernel deliver SIGBUS on access. Callers who cannot
+// rule that out open with use_mmap = false, which reads everything while the length is known.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@
 namespace dunlin {
 
 struct FileMapOptions {
-  bool use_mmap = true;  // false: read the whole file into memory
+  bool use_mmap = true;             // false: read the whole file into memory
+  uint64_t max_bytes = UINT64_MAX;  // a longer file is refused before anything of it is read
 };
 
 class FileMap {
@@ -35,11 +36,13 @@ class FileMap {
   bool is_mapped() const { return mapped_; }
 
   // Advice about a part of bytes(). drop_pages gives the memory of a mapped part back, for instance after its
-  // weights were packed; reading it again brings it back from the file. Both do nothing where bytes() was read.
+  // weights were packed; reading it again brings it back from the file. Both do nothing where bytes() was
+  // read.
   void will_need(std::span<const uint8_t> part) const;
   void drop_pages(std::span<const uint8_t> part) const;
 
-  // Fails if the file at path() no longer has the length and modification time that it had when it was opened.
+  // Fails if the file at path() no longer has the length and modification time that it had when it was
+  // opened.
   Status check_unchanged() const;
 
  private:

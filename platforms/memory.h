@@ -47,8 +47,9 @@ struct ProcessMemory {
 ProcessMemory process_memory();
 
 struct SystemMemory {
-  uint64_t total_bytes = 0;      // of the machine, or of the process's container where that is less
-  uint64_t available_bytes = 0;  // what could be allocated now without swapping, within the container's limit
+  uint64_t total_bytes = 0;      // of the machine; 0 where unknown
+  uint64_t limit_bytes = 0;      // of the process's container; 0 = none below total_bytes
+  uint64_t available_bytes = 0;  // what can be allocated now without swapping, within the container's limit
 };
 SystemMemory system_memory();
 

@@ -69,12 +69,11 @@ struct Gate {
     if (before < no_yield_until_ns.load(std::memory_order_relaxed)) return false;
     for (int i = 0; i < kYields; ++i) {
       yield_thread();
-      if (passed(seen)) return true;
       const int64_t after = monotonic_ns();
-      if (after - before > kLongYieldNs) {
-        no_yield_until_ns.store(after + kNoYieldNs, std::memory_order_relaxed);
-        return false;
-      }
+      const bool stranger = after - before > kLongYieldNs;
+      if (stranger) no_yield_until_ns.store(after + kNoYieldNs, std::memory_order_relaxed);
+      if (passed(seen)) return true;
+      if (stranger) return false;
       before = after;
     }
     return false;

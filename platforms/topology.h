@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "platforms/memory.h"
+
 namespace dunlin {
 
 enum class CoreClass { kPerformance, kEfficiency };
@@ -41,9 +43,7 @@ struct Topology {
   int n_memory_nodes = 1;
   double cpu_quota =
       0;  // CPUs' worth of time that the container grants, 1.5 = 150 ms per 100 ms; 0 = no limit
-  uint64_t memory_total_bytes = 0;      // of the machine, before container limits; 0 where unknown
-  uint64_t memory_available_bytes = 0;  // within machine and container, now
-  uint64_t memory_limit_bytes = 0;      // of the container; 0 = no limit
+  SystemMemory memory;
 
   bool is_hybrid() const;  // cores of both classes
 };

@@ -1,15 +1,15 @@
-// Activations as the matrix kernels read them. Quantized layouts keep one row of blocks a token, so that a layout
-// depends neither on the kernel nor on the number of tokens, and one quantized row serves every matrix that reads
-// the same vector (q, k, v; gate, up).
+// Activations as the matrix kernels read them. Quantized layouts keep one row of blocks a token, so that a
+// layout depends neither on the kernel nor on the number of tokens, and one quantized row serves every matrix
+// that reads the same vector (q, k, v; gate, up).
 //
 //   A256  K-quants:          one scale for 256 values
 //   A32   32-element blocks: one scale for 32 values
 //   F32   dense weights:     the values themselves
 //
 // For one block of values x: a = max |x|, q = round_half_even(x * (127 / a)), d = a / 127; a block with
-// a < kSmallestAmax is zero. (ggml's Q8_K takes the sign of the largest value into d. It cancels: rounding to even
-// is symmetric, so q and d change sign together.) The integer sums let kernels take zero points and minimums out of
-// the inner loop. Plain data, borrowed by whoever computes with it.
+// a < kSmallestAmax is zero. (ggml's Q8_K takes the sign of the largest value into d. It cancels: rounding to
+// even is symmetric, so q and d change sign together.) The integer sums let kernels take zero points and
+// minimums out of the inner loop. Plain data, borrowed by whoever computes with it.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,11 @@
 // How the attention of one AttentionCall splits into units of work, and the memory that the units need. Pure
 // functions. Both ways below give the same bits; the first is for many tokens, the second for few tokens.
 //
-//   prefill  unit = (kv head, tile of attention_tile_tokens() tokens), each attention_tile(); later tiles see more
+//   prefill  unit = (kv head, tile of attention_tile_tokens() tokens), each attention_tile(); later tiles see
+//   more
 //            keys, so hand out the last tiles first.
-//   decode   unit = (kv head, page of attention_pages()), each or runs of them attention_partial(); a barrier; then
+//   decode   unit = (kv head, page of attention_pages()), each or runs of them attention_partial(); a
+//   barrier; then
 //            attention_merge(), split by query head.
 #pragma once
 
@@ -22,8 +24,8 @@ KvPageRange attention_pages(const AttentionCall& call);
 // Tokens in a prefill tile: about 64 rows of query heads, at least 1.
 int attention_tile_tokens(const AttentionCall& call);
 
-// Bytes of scratch that one thread needs for attention_tile or attention_partial; 64-byte aligned memory. It depends
-// only on the model's shape.
+// Bytes of scratch that one thread needs for attention_tile or attention_partial; 64-byte aligned memory. It
+// depends only on the model's shape.
 size_t attention_scratch_bytes(int n_heads, const KvLayout& layout);
 
 // Bytes of the partials of n_tokens tokens over n_pages pages; 64-byte aligned memory.

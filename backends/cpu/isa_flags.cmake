@@ -7,7 +7,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(DUNLIN_CPU_FLAGS_avx2 -mavx2 -mfma -mf16c -mbmi2)
   set(DUNLIN_CPU_FLAGS_avxvnni ${DUNLIN_CPU_FLAGS_avx2} -mavxvnni)
   set(DUNLIN_CPU_FLAGS_avx512vnni ${DUNLIN_CPU_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl
-      -mavx512vnni -mprefer-vector-width=512)
+      -mavx512vnni -mprefer-vector-width=512
+      # GCC 12 takes the undefined operand inside its own intrinsics for a use (GCC PR 105593).
+      -Wno-maybe-uninitialized -Wno-uninitialized)
 endif()
 
 # dunlin_cpu_isa_sources(TARGET FAMILY): adds isa/<isa>_<family>.cpp for every instruction set of this machine's

@@ -11,25 +11,25 @@
 //         V         [128 tokens][padded_head_dim]           i8 = q
 //         V scales  [scale_blocks][128 tokens]              f16
 //
-// Keys are vector lanes in K, dimensions are lanes in V. Q8_0 has one scale per 32 dimensions of a token and kv head
-// (the last one covers the rest of a head_dim that is no multiple of 32), as the weight format of that name: one
-// scale per head would lose the small channels of models with large key biases (Qwen2.5). K's bytes are biased so
-// that they are the unsigned operand of vpdpbusd.
+// Keys are vector lanes in K, dimensions are lanes in V. Q8_0 has one scale per 32 dimensions of a token and
+// kv head (the last one covers the rest of a head_dim that is no multiple of 32), as the weight format of
+// that name: one scale per head would lose the small channels of models with large key biases (Qwen2.5). K's
+// bytes are biased so that they are the unsigned operand of vpdpbusd.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/device/kv_spec.h"
+
 namespace dunlin::cpu {
 
 inline constexpr int kKvBlockTokens = 128;
-inline constexpr int kKvGroupKeys = 16;      // keys that lie side by side in K
-inline constexpr int kKvScaleDims = 32;      // dimensions that share a Q8_0 scale
-inline constexpr int kKvPaddedDims = 16;     // V rows are padded to a multiple of this
+inline constexpr int kKvGroupKeys = 16;   // keys that lie side by side in K
+inline constexpr int kKvScaleDims = 32;   // dimensions that share a Q8_0 scale
+inline constexpr int kKvPaddedDims = 16;  // V rows are padded to a multiple of this
 inline constexpr int kMaxHeadDim = 256;
 inline constexpr uint8_t kKvKeyBias = 128;
-
-enum class KvType : uint8_t { kF16, kQ8_0 };
 
 // Plain data, filled by make_kv_layout. Offsets and sizes in bytes; offsets count from the head's first byte.
 struct KvLayout {

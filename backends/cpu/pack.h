@@ -1,10 +1,11 @@
-// Weight matrices in the order in which the kernels' vector lanes read them, of the file's size and without loss.
+// Weight matrices in the order in which the kernels' vector lanes read them, of the file's size and without
+// loss.
 //
-// P16: a panel is 16 rows x all of K, contiguous and 64-byte aligned; the last panel is padded with zero rows. In a
-// 64-byte vector, byte 4r + i belongs to row r: 16 rows x 4 consecutive K, which is one operand of a four-byte dot
-// product. formats/*.h draw the block of each type. Formats whose 16 block scales are no multiple of 64 bytes keep
-// them in a plane at the head of the panel, so that bodies do not straddle cache lines.
-// Dense types (F32, F16, BF16) store the 16 rows' elements of each k side by side.
+// P16: a panel is 16 rows x all of K, contiguous and 64-byte aligned; the last panel is padded with zero
+// rows. In a 64-byte vector, byte 4r + i belongs to row r: 16 rows x 4 consecutive K, which is one operand of
+// a four-byte dot product. formats/*.h draw the block of each type. Formats whose 16 block scales are no
+// multiple of 64 bytes keep them in a plane at the head of the panel, so that bodies do not straddle cache
+// lines. Dense types (F32, F16, BF16) store the 16 rows' elements of each k side by side.
 //
 // All functions are pure; different panels of one matrix may be packed from different threads.
 #pragma once
@@ -24,8 +25,8 @@ inline constexpr int64_t kPanelAlignment = 64;
 struct PackedMatrix {
   DType type = DType::kF32;
   WeightLayout layout = WeightLayout::kP16;
-  int64_t n = 0;  // rows: the outputs
-  int64_t k = 0;  // columns: a multiple of the type's block
+  int64_t n = 0;                  // rows: the outputs
+  int64_t k = 0;                  // columns: a multiple of the type's block
   const uint8_t* data = nullptr;  // packed_bytes(...), aligned to kPanelAlignment
 };
 
@@ -39,14 +40,18 @@ struct RowSource {
 // Whether the type has a packed form and k is a multiple of its block.
 bool can_pack(WeightLayout layout, DType type, int64_t k);
 
-inline int64_t panel_count(int64_t n) { return (n + kPanelRows - 1) / kPanelRows; }
+inline int64_t panel_count(int64_t n) {
+  return (n + kPanelRows - 1) / kPanelRows;
+}
 int64_t panel_bytes(WeightLayout layout, DType type, int64_t k);
+// Bytes of the scale plane at the head of a panel; 0 where the scales are in the blocks.
+int64_t panel_plane_bytes(WeightLayout layout, DType type, int64_t k);
 inline int64_t packed_bytes(WeightLayout layout, DType type, int64_t n, int64_t k) {
   return panel_count(n) * panel_bytes(layout, type, k);
 }
 
-// Packs panels [panel_begin, panel_end) of the matrix that starts at dst. It reads only these panels' rows, so a
-// caller can split the work over threads and drop source pages behind it.
+// Packs panels [panel_begin, panel_end) of the matrix that starts at dst. It reads only these panels' rows,
+// so a caller can split the work over threads and drop source pages behind it.
 void pack_panels(WeightLayout layout, DType type, int64_t n, int64_t k, const RowSource& source, uint8_t* dst,
                  int64_t panel_begin, int64_t panel_end);
 

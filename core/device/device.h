@@ -91,6 +91,7 @@ class Plan {
 struct PlanBindings {
   std::vector<const DeviceWeight*> weights;  // by Value::index of weights
   KvCache* kv_cache = nullptr;
+  int32_t n_blocks_per_sequence = 0;         // KV blocks of the longest context
 };
 
 // Called after each node of an observed plan with the node's index and its outputs' bytes ([rows, features] f32).

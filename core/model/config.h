@@ -25,10 +25,9 @@ inline constexpr int64_t kMaxContext = int64_t(1) << 30;
 
 enum class RopeScaling : uint8_t {
   kNone,
-  kLinear,    // angles divided by factor
-  kLlama3,    // factors per pair; the weight table has them as rope_freqs.weight
-  kYarn,      // factor, original_context, beta_fast, beta_slow
-  kLongRope,  // the weight table has rope_factors_long.weight and rope_factors_short.weight
+  kLinear,  // angles divided by factor
+  kLlama3,  // factors per pair; the weight table has them as rope_freqs.weight
+  kYarn,    // factor, original_context, beta_fast, beta_slow
 };
 
 const char* rope_scaling_name(RopeScaling scaling);
@@ -42,15 +41,12 @@ struct RopeConfig {
   RopeScaling scaling = RopeScaling::kNone;
   float factor = 1.0f;
   int64_t original_context = 0;
-  // cos and sin are multiplied by this (YaRN, longrope): all attention factors of the file resolved to one number.
+  // cos and sin are multiplied by this: the attention factors of YaRN resolved to one number.
   float magnitude = 1.0f;
   float beta_fast = 32.0f;  // YaRN
   float beta_slow = 1.0f;
   float low_freq_factor = 1.0f;  // Llama 3
   float high_freq_factor = 4.0f;
-  // longrope from config.json, [n_rot/2] each; empty where the file has them as tensors
-  std::vector<float> long_factors;
-  std::vector<float> short_factors;
 };
 
 struct ModelConfig {
@@ -89,7 +85,8 @@ struct ModelConfig {
 // "llama, qwen2, qwen3": the architectures that this build reads, for messages.
 std::string known_architectures();
 
-// parts: all parts of the model, the first with the metadata. Refuses by name a file that is no language model.
+// parts: all parts of the model, the first with the metadata. Refuses by name a file that is no language
+// model.
 Result<ModelConfig> config_from_gguf(std::span<const GgufFile* const> parts);
 // text: the contents of config.json; source names it in errors.
 Result<ModelConfig> config_from_hf(std::string_view text, std::string_view source);

@@ -27,12 +27,16 @@ bool is_integer(GgufType type) {
     case GgufType::kU32:
     case GgufType::kI32:
     case GgufType::kU64:
-    case GgufType::kI64: return true;
-    default: return false;
+    case GgufType::kI64:
+      return true;
+    default:
+      return false;
   }
 }
 
-bool is_float(GgufType type) { return type == GgufType::kF32 || type == GgufType::kF64; }
+bool is_float(GgufType type) {
+  return type == GgufType::kF32 || type == GgufType::kF64;
+}
 
 // Any GGUF integer without loss.
 struct Integer {
@@ -51,14 +55,22 @@ struct Integer {
 Integer integer_at(const GgufEntry& entry, uint64_t i) {
   const uint8_t* p = entry.payload.data();
   switch (entry.element_type) {
-    case GgufType::kU8: return Integer::of(p[i]);
-    case GgufType::kI8: return Integer::of(load<int8_t>(p + i));
-    case GgufType::kU16: return Integer::of(load<uint16_t>(p + 2 * i));
-    case GgufType::kI16: return Integer::of(load<int16_t>(p + 2 * i));
-    case GgufType::kU32: return Integer::of(load<uint32_t>(p + 4 * i));
-    case GgufType::kI32: return Integer::of(load<int32_t>(p + 4 * i));
-    case GgufType::kU64: return Integer::of(load<uint64_t>(p + 8 * i));
-    default: return Integer::of(load<int64_t>(p + 8 * i));
+    case GgufType::kU8:
+      return Integer::of(p[i]);
+    case GgufType::kI8:
+      return Integer::of(load<int8_t>(p + i));
+    case GgufType::kU16:
+      return Integer::of(load<uint16_t>(p + 2 * i));
+    case GgufType::kI16:
+      return Integer::of(load<int16_t>(p + 2 * i));
+    case GgufType::kU32:
+      return Integer::of(load<uint32_t>(p + 4 * i));
+    case GgufType::kI32:
+      return Integer::of(load<int32_t>(p + 4 * i));
+    case GgufType::kU64:
+      return Integer::of(load<uint64_t>(p + 8 * i));
+    default:
+      return Integer::of(load<int64_t>(p + 8 * i));
   }
 }
 
@@ -78,14 +90,15 @@ constexpr const char* kIntegerName<int32_t> = "i32";
 
 template <typename T>
 bool fits(Integer value) {
-  if (value.negative) return std::is_signed_v<T> && int64_t(value.bits) >= int64_t(std::numeric_limits<T>::min());
+  if (value.negative)
+    return std::is_signed_v<T> && int64_t(value.bits) >= int64_t(std::numeric_limits<T>::min());
   return value.bits <= uint64_t(std::numeric_limits<T>::max());
 }
 
 template <typename T>
 Status out_of_range(const std::string& source, const GgufEntry& entry, Integer value) {
-  return Status::corrupt(source, ": metadata key ", printable(entry.key), ": the value ", value.to_string(), " (",
-                         entry.type_name(), ") does not fit ", kIntegerName<T>);
+  return Status::corrupt(source, ": metadata key ", printable(entry.key), ": the value ", value.to_string(),
+                         " (", entry.type_name(), ") does not fit ", kIntegerName<T>);
 }
 
 template <typename T>
@@ -141,8 +154,8 @@ TensorView GgufFile::view(const GgufTensor& tensor) const {
 }
 
 Status GgufFile::wrong_type(const GgufEntry& entry, std::string_view expected) const {
-  return Status::corrupt(source_, ": metadata key ", printable(entry.key), " is ", entry.type_name(), "; ", expected,
-                         " is expected");
+  return Status::corrupt(source_, ": metadata key ", printable(entry.key), " is ", entry.type_name(), "; ",
+                         expected, " is expected");
 }
 
 Result<const GgufEntry*> GgufFile::require(std::string_view key) const {

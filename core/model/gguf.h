@@ -1,8 +1,8 @@
 // GgufFile: the header of one GGUF file (version 2 or 3), checked completely before anything of it is used.
 // Layout: header, metadata pairs, tensor infos, data; see the GGUF specification of ggml.
 //
-// Lifetime: borrows the bytes (usually a FileMap's); all string views and tensor bytes point into them. Immutable
-// after parse(), so any number of threads may read it.
+// Lifetime: borrows the bytes (usually a FileMap's); all string views and tensor bytes point into them.
+// Immutable after parse(), so any number of threads may read it.
 #pragma once
 
 #include <cstdint>
@@ -80,8 +80,8 @@ class GgufFile {
   const GgufTensor* find_tensor(std::string_view name) const;
   TensorView view(const GgufTensor& tensor) const;
 
-  // Typed metadata. An integer is read from any integer type whose value fits, a float from f32 or f64; anything
-  // else is an error that names the key, both types and the file. A missing key is kNotFound.
+  // Typed metadata. An integer is read from any integer type whose value fits, a float from f32 or f64;
+  // anything else is an error that names the key, both types and the file. A missing key is kNotFound.
   Result<uint64_t> get_u64(std::string_view key) const;
   Result<int64_t> get_i64(std::string_view key) const;
   Result<double> get_f64(std::string_view key) const;
@@ -116,7 +116,8 @@ class GgufFile {
   uint64_t alignment_ = kGgufDefaultAlignment;
   std::vector<GgufEntry> entries_;
   std::vector<GgufTensor> tensors_;
-  // Indices sorted by key or name: lookups and the check for duplicates without a hash that a file could attack.
+  // Indices sorted by key or name: lookups and the check for duplicates without a hash that a file could
+  // attack.
   std::vector<uint32_t> entry_order_;
   std::vector<uint32_t> tensor_order_;
 };

@@ -25,17 +25,22 @@ uint64_t element_bytes(GgufType type) {
   switch (type) {
     case GgufType::kU8:
     case GgufType::kI8:
-    case GgufType::kBool: return 1;
+    case GgufType::kBool:
+      return 1;
     case GgufType::kU16:
-    case GgufType::kI16: return 2;
+    case GgufType::kI16:
+      return 2;
     case GgufType::kU32:
     case GgufType::kI32:
-    case GgufType::kF32: return 4;
+    case GgufType::kF32:
+      return 4;
     case GgufType::kU64:
     case GgufType::kI64:
-    case GgufType::kF64: return 8;
+    case GgufType::kF64:
+      return 8;
     case GgufType::kString:
-    case GgufType::kArray: break;
+    case GgufType::kArray:
+      break;
   }
   return 0;
 }
@@ -49,10 +54,10 @@ template <typename Item, typename Name>
 std::vector<uint32_t> sorted_order(const std::vector<Item>& items, Name name, const Item*& duplicate) {
   std::vector<uint32_t> order(items.size());
   std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return name(items[a]) < name(items[b]); });
-  const auto twin = std::adjacent_find(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    return name(items[a]) == name(items[b]);
-  });
+  std::sort(order.begin(), order.end(),
+            [&](uint32_t a, uint32_t b) { return name(items[a]) < name(items[b]); });
+  const auto twin = std::adjacent_find(
+      order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return name(items[a]) == name(items[b]); });
   duplicate = twin == order.end() ? nullptr : &items[*twin];
   return order;
 }
@@ -192,7 +197,8 @@ Status GgufParser::read_tensor() {
   const DTypeInfo& info = dtype_info(tensor.type);
   const uint64_t row = uint64_t(tensor.shape.row_elements());
   if (row % info.block_elements != 0)
-    return corrupt("rows of ", row, " elements; type ", info.name, " needs a multiple of ", info.block_elements);
+    return corrupt("rows of ", row, " elements; type ", info.name, " needs a multiple of ",
+                   info.block_elements);
   const auto bytes = checked_mul(elements / info.block_elements, info.block_bytes);
   if (!bytes) return corrupt("shape ", tensor.shape.to_string(), " overflows");
   tensor.bytes = *bytes;
@@ -204,7 +210,8 @@ Status GgufParser::read_tensor() {
 Status GgufParser::read_shape(GgufTensor& tensor, uint64_t& elements) {
   uint32_t n_dims = 0;
   DUNLIN_RETURN_IF_ERROR(reader_.read(n_dims));
-  if (n_dims < 1 || n_dims > uint32_t(Shape::kMaxRank)) return corrupt(n_dims, " dimensions; 1 to 4 are allowed");
+  if (n_dims < 1 || n_dims > uint32_t(Shape::kMaxRank))
+    return corrupt(n_dims, " dimensions; 1 to 4 are allowed");
   std::array<uint64_t, Shape::kMaxRank> dims{};
   elements = 1;
   for (uint32_t i = 0; i < n_dims; ++i) {
@@ -222,8 +229,10 @@ Status GgufParser::read_shape(GgufTensor& tensor, uint64_t& elements) {
 Status GgufParser::sort_names() {
   const GgufEntry* twin_entry = nullptr;
   const GgufTensor* twin_tensor = nullptr;
-  file_.entry_order_ = sorted_order(file_.entries_, [](const GgufEntry& e) { return e.key; }, twin_entry);
-  file_.tensor_order_ = sorted_order(file_.tensors_, [](const GgufTensor& t) { return t.name; }, twin_tensor);
+  file_.entry_order_ = sorted_order(
+      file_.entries_, [](const GgufEntry& e) { return e.key; }, twin_entry);
+  file_.tensor_order_ = sorted_order(
+      file_.tensors_, [](const GgufTensor& t) { return t.name; }, twin_tensor);
   if (twin_entry != nullptr) return corrupt("metadata key ", printable(twin_entry->key), " occurs twice");
   if (twin_tensor != nullptr) return corrupt("tensor ", printable(twin_tensor->name), " occurs twice");
   return Status::ok();
@@ -247,8 +256,9 @@ Status GgufParser::place_tensors(uint64_t data_start) {
     const auto begin = checked_add(data_start, tensor.offset);
     const auto end = begin ? checked_add(*begin, tensor.bytes) : std::nullopt;
     if (!end || *end > file_.bytes_.size())
-      return corrupt("its ", tensor.bytes, " bytes at data offset ", tensor.offset, " do not fit in the file of ",
-                     file_.bytes_.size(), " bytes; the file is incomplete or damaged, fetch it again");
+      return corrupt("its ", tensor.bytes, " bytes at data offset ", tensor.offset,
+                     " do not fit in the file of ", file_.bytes_.size(),
+                     " bytes; the file is incomplete or damaged, fetch it again");
     if (*begin < previous_end)
       return corrupt("data offset ", tensor.offset, " overlaps the tensor before it, which ends at ",
                      previous_end - data_start);

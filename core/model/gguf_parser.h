@@ -1,5 +1,5 @@
-// GgufParser: reads the header of a GGUF file into a GgufFile, every check before the value is used. Private to
-// the model module.
+// GgufParser: reads the header of a GGUF file into a GgufFile, every check before the value is used. Private
+// to the model module.
 #pragma once
 
 #include <string>

@@ -27,8 +27,8 @@ struct GgufSplitName {
   std::string path_of(uint32_t part_number) const;
 };
 
-// All parts of the model that path belongs to, in order; the first has the metadata. A file that is not split is
-// one part. Checks split.no, split.count, split.tensors.count, and that no tensor occurs twice.
+// All parts of the model that path belongs to, in order; the first has the metadata. A file that is not split
+// is one part. Checks split.no, split.count, split.tensors.count, and that no tensor occurs twice.
 Result<std::vector<GgufPart>> open_gguf_parts(const std::string& path, FileMapOptions options);
 
 }  // namespace dunlin

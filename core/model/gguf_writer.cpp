@@ -51,7 +51,9 @@ Bytes array(GgufType element, std::span<const T> values) {
   return out;
 }
 
-uint64_t padding(uint64_t size, uint32_t alignment) { return (alignment - size % alignment) % alignment; }
+uint64_t padding(uint64_t size, uint32_t alignment) {
+  return (alignment - size % alignment) % alignment;
+}
 
 }  // namespace
 
@@ -60,12 +62,24 @@ GgufWriter::GgufWriter(uint32_t alignment) : alignment_(alignment) {
   if (alignment != kGgufDefaultAlignment) set(kAlignmentKey, scalar(GgufType::kU32, alignment));
 }
 
-void GgufWriter::set_u16(std::string_view key, uint16_t value) { set(key, scalar(GgufType::kU16, value)); }
-void GgufWriter::set_u32(std::string_view key, uint32_t value) { set(key, scalar(GgufType::kU32, value)); }
-void GgufWriter::set_i32(std::string_view key, int32_t value) { set(key, scalar(GgufType::kI32, value)); }
-void GgufWriter::set_u64(std::string_view key, uint64_t value) { set(key, scalar(GgufType::kU64, value)); }
-void GgufWriter::set_f32(std::string_view key, float value) { set(key, scalar(GgufType::kF32, value)); }
-void GgufWriter::set_bool(std::string_view key, bool value) { set(key, scalar(GgufType::kBool, uint8_t(value))); }
+void GgufWriter::set_u16(std::string_view key, uint16_t value) {
+  set(key, scalar(GgufType::kU16, value));
+}
+void GgufWriter::set_u32(std::string_view key, uint32_t value) {
+  set(key, scalar(GgufType::kU32, value));
+}
+void GgufWriter::set_i32(std::string_view key, int32_t value) {
+  set(key, scalar(GgufType::kI32, value));
+}
+void GgufWriter::set_u64(std::string_view key, uint64_t value) {
+  set(key, scalar(GgufType::kU64, value));
+}
+void GgufWriter::set_f32(std::string_view key, float value) {
+  set(key, scalar(GgufType::kF32, value));
+}
+void GgufWriter::set_bool(std::string_view key, bool value) {
+  set(key, scalar(GgufType::kBool, uint8_t(value)));
+}
 void GgufWriter::set_string(std::string_view key, std::string_view value) {
   set(key, scalar(GgufType::kString, value));
 }
@@ -110,7 +124,8 @@ void GgufWriter::set(std::string_view key, Bytes bytes) {
 Status GgufWriter::add_tensor(std::string_view name, DType type, const Shape& shape, Producer producer) {
   const std::string where = str_cat("tensor ", printable(name), " ", shape.to_string());
   if (name.empty() || name.size() > kGgufMaxNameBytes)
-    return Status::invalid(where, ": the name has ", name.size(), " bytes; GGUF allows 1 to ", kGgufMaxNameBytes);
+    return Status::invalid(where, ": the name has ", name.size(), " bytes; GGUF allows 1 to ",
+                           kGgufMaxNameBytes);
   for (const Tensor& tensor : tensors_)
     if (tensor.name == name) return Status::invalid(where, ": was added already");
   if (shape.rank() == 0) return Status::invalid(where, ": GGUF has no tensor without dimensions");
@@ -118,7 +133,8 @@ Status GgufWriter::add_tensor(std::string_view name, DType type, const Shape& sh
   uint64_t elements = 1;
   for (int i = 0; i < shape.rank(); ++i) {
     const auto product = shape[i] > 0 ? checked_mul(elements, uint64_t(shape[i])) : std::nullopt;
-    if (!product) return Status::invalid(where, ": dimensions must be positive and their product fit 64 bits");
+    if (!product)
+      return Status::invalid(where, ": dimensions must be positive and their product fit 64 bits");
     elements = *product;
   }
   if (uint64_t(shape.row_elements()) % info.block_elements != 0)
@@ -131,9 +147,8 @@ Status GgufWriter::add_tensor(std::string_view name, DType type, const Shape& sh
 
 Status GgufWriter::add_tensor(std::string_view name, const TensorView& tensor) {
   const std::span<const uint8_t> bytes = tensor.bytes;
-  return add_tensor(name, tensor.type, tensor.shape, [bytes](const Append& append_bytes) {
-    return append_bytes(bytes);
-  });
+  return add_tensor(name, tensor.type, tensor.shape,
+                    [bytes](const Append& append_bytes) { return append_bytes(bytes); });
 }
 
 Bytes GgufWriter::header() const {

@@ -41,8 +41,8 @@ class GgufWriter {
   // All pairs of another file except split.* and general.alignment.
   void copy_metadata(const GgufFile& from);
 
-  // shape is outermost first. Refuses a name that is empty, too long or taken, and rows that the type's blocks
-  // do not divide.
+  // shape is outermost first. Refuses a name that is empty, too long or taken, and rows that the type's
+  // blocks do not divide.
   Status add_tensor(std::string_view name, DType type, const Shape& shape, Producer producer);
   // Bytes that outlive write().
   Status add_tensor(std::string_view name, const TensorView& tensor);

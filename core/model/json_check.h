@@ -1,4 +1,5 @@
-// check_json: bounds what a JSON text may do to a parser that builds a document of it. Run it first, then parse.
+// check_json: bounds what a JSON text may do to a parser that builds a document of it. Run it first, then
+// parse.
 #pragma once
 
 #include <cstdint>

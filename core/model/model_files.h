@@ -1,6 +1,6 @@
-// ModelFiles: everything that was opened for one model: config, weights, and where its tokenizer is described.
-// Owns the maps that the weights and the GGUF metadata point into; move-only, the contents stay where they are.
-// Immutable after opening: any number of threads may read it.
+// ModelFiles: everything that was opened for one model: config, weights, and where its tokenizer is
+// described. Owns the maps that the weights and the GGUF metadata point into; move-only, the contents stay
+// where they are. Immutable after opening: any number of threads may read it.
 #pragma once
 
 #include <cstdint>

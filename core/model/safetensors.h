@@ -35,8 +35,8 @@ class SafetensorsFile {
   const std::string& source() const { return source_; }
   // Sorted by begin.
   std::span<const SafetensorsTensor> tensors() const { return tensors_; }
-  // A typed window. Refuses by name what no weight can be: dtypes other than F32, F16 and BF16, rank 0 or above
-  // 4, empty dimensions. The bytes may be unaligned.
+  // A typed window. Refuses by name what no weight can be: dtypes other than F32, F16 and BF16, rank 0 or
+  // above 4, empty dimensions. The bytes may be unaligned.
   Result<TensorView> view(const SafetensorsTensor& tensor) const;
 
  private:
@@ -52,8 +52,8 @@ struct SafetensorsPart {
   SafetensorsFile file;
 };
 
-// The weight files of a Hugging Face directory: model.safetensors, or the shards that model.safetensors.index.json
-// names, which must be plain file names; the index must agree with the shards.
+// The weight files of a Hugging Face directory: model.safetensors, or the shards that
+// model.safetensors.index.json names, which must be plain file names; the index must agree with the shards.
 Result<std::vector<SafetensorsPart>> open_safetensors_directory(const std::string& directory,
                                                                 FileMapOptions options);
 

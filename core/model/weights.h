@@ -1,9 +1,8 @@
-// WeightTable: the tensors of a model under GGUF's names, wherever they came from, each present with the shape
-// that the config implies. Borrows the bytes and the maps; immutable after it is built.
+// WeightTable: the tensors of a model under GGUF's names, wherever they came from, each present with the
+// shape that the config implies. Borrows the bytes and the maps; immutable after it is built.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,13 +18,14 @@
 namespace dunlin {
 
 struct Weight {
-  std::string name;     // "blk.3.attn_q.weight"
-  TensorView view;      // rows as they lie in the file; perhaps unaligned
-  std::string source;   // file, for messages
+  std::string name;    // "blk.3.attn_q.weight"
+  TensorView view;     // rows as they lie in the file; perhaps unaligned
+  std::string source;  // file, for messages
   // The file behind view.bytes; null where the bytes belong to the caller or were computed.
   const FileMap* map = nullptr;
-  // 0: rows are in the order of the model. Else heads of this many rows keep rotary pairs side by side (llama's
-  // q and k in GGUF), and row r of the model is row source_row(r) of the file. A bias counts elements as rows.
+  // 0: rows are in the order of the model. Else heads of this many rows keep rotary pairs side by side
+  // (llama's q and k in GGUF), and row r of the model is row source_row(r) of the file. A bias counts
+  // elements as rows.
   int64_t paired_head_rows = 0;
 
   bool rows_are_permuted() const { return paired_head_rows != 0; }
@@ -52,8 +52,8 @@ struct NamedTensor {
 class WeightTable {
  public:
   // Checks the tensors against the config. permuted: q and k rows of these files are paired (GGUF llama).
-  // Unknown tensors are reported to log and left out. Computes rope_freqs.weight for Llama 3 scaling and
-  // rope_factors_*.weight for longrope where the config has the numbers and the file has no tensor.
+  // Unknown tensors are reported to log and left out. Computes rope_freqs.weight for Llama 3
+  // scaling where the file has no such tensor.
   static Result<WeightTable> build(const ModelConfig& config, std::vector<NamedTensor> tensors, bool permuted,
                                    const std::string& source, const Log& log);
 
@@ -70,11 +70,12 @@ class WeightTable {
 
  private:
   std::vector<Weight> weights_;
-  std::vector<std::unique_ptr<float[]>> computed_;
+  std::vector<float> rope_freqs_;  // where computed; the elements stay where they are when the table moves
   uint64_t total_bytes_ = 0;
 };
 
-// The GGUF name of a Hugging Face tensor ("model.layers.0.self_attn.q_proj.weight"), or empty if there is none.
+// The GGUF name of a Hugging Face tensor ("model.layers.0.self_attn.q_proj.weight"), or empty if there is
+// none.
 std::string gguf_name_from_hf(std::string_view name);
 
 // Refuses NaN and infinity anywhere in the weights: reads and decodes every block, so it takes a while.

@@ -1,6 +1,5 @@
 #include "core/quant/dense.h"
 
-#include <cmath>
 #include <cstring>
 
 #include "core/base/half.h"

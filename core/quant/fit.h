@@ -1,6 +1,6 @@
 // The fitters: given one group of values, the scale (and min) and the codes with the least weighted squared
 // or absolute error that a short search finds. Every sum is f32 in index order: the result is a file
-// format's, and must not depend on the machine. x is finite.
+// format's, and must not depend on the machine. Of NaN and infinities the results are unspecified.
 #pragma once
 
 #include <cstdint>

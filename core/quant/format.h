@@ -8,14 +8,17 @@
 
 namespace dunlin {
 
+// The largest magnitude that every type can hold: beyond f16's range scales become infinite or lose the
+// block.
+inline constexpr float kMaxQuantizable = 65504.0f;
+
 // In every function n counts elements and is a multiple of the type's block_elements; blocks needs no
 // alignment.
 struct QuantFormat {
   DType type;
   void (*dequantize)(const uint8_t* blocks, float* out, uint64_t n);
-  // The bytes equal llama.cpp's (no importance matrix). x is finite: of other values the codes are
-  // unspecified. A scale that f16 cannot hold becomes infinite; ask finite() where the source is not known to
-  // be tame.
+  // The bytes equal llama.cpp's (no importance matrix). For |x| <= kMaxQuantizable the result decodes to
+  // finite values; beyond that, and for NaN, the codes are unspecified, yet every float may be passed.
   void (*quantize)(const float* x, uint8_t* blocks, uint64_t n);
   // False if a scale, a min or a plain float element is Inf or NaN.
   bool (*finite)(const uint8_t* blocks, uint64_t n);

@@ -137,26 +137,29 @@ struct Recipe {
 
   bool eight_experts() const { return model.n_expert == 8 && dtype_info(row.base).quantized; }
 
-  DType choose(const MixTensor& tensor, const Placed& placed) const {
+  // Before the row length is looked at.
+  DType wanted(const MixTensor& tensor, const Placed& placed) const {
     switch (placed.role) {
-      case Role::kUnquantized:
-        return tensor.shape.rank() < 2 || tensor.name.ends_with("_norm.weight") ? DType::kF32 : tensor.source;
       case Role::kHead:
-        return fit_row_length(head(tensor.shape.row_elements()), tensor.shape.row_elements());
+        return head(tensor.shape.row_elements());
       case Role::kAttnV:
-        return fit_row_length(attn_v(placed.layer), tensor.shape.row_elements());
+        return attn_v(placed.layer);
       case Role::kFfnDown:
-        return fit_row_length(ffn_down(placed.layer), tensor.shape.row_elements());
+        return ffn_down(placed.layer);
       case Role::kAttnK:
-        return fit_row_length(eight_experts() ? DType::kQ8_0 : row.base, tensor.shape.row_elements());
-      case Role::kAttnOutput: {
-        const bool raise = eight_experts() && row.mix == TypeMix::kQ4_K_M;
-        return fit_row_length(raise ? DType::kQ5_K : row.base, tensor.shape.row_elements());
-      }
-      case Role::kPlain:
-        return fit_row_length(row.base, tensor.shape.row_elements());
+        return eight_experts() ? DType::kQ8_0 : row.base;
+      case Role::kAttnOutput:
+        return eight_experts() && row.mix == TypeMix::kQ4_K_M ? DType::kQ5_K : row.base;
+      default:
+        return row.base;
     }
-    check_failed(__FILE__, __LINE__, "known role", "");
+  }
+
+  DType choose(const MixTensor& tensor, const Placed& placed) const {
+    if (placed.role == Role::kUnquantized) {
+      return tensor.shape.rank() < 2 || tensor.name.ends_with("_norm.weight") ? DType::kF32 : tensor.source;
+    }
+    return fit_row_length(wanted(tensor, placed), tensor.shape.row_elements());
   }
 };
 

@@ -1,8 +1,9 @@
 // Detokenizer: the text of a stream of token ids, in pieces that are valid UTF-8 each. Up to 3 bytes of an
-// unfinished character are kept until the next token; a byte that cannot become part of one comes out as U+FFFD.
+// unfinished character are kept until the next token; a byte that cannot become part of one comes out as
+// U+FFFD.
 //
-// Under SentencePiece one leading space is dropped where the encoder would have put it: at the start of a text and
-// after an added token.
+// Under SentencePiece one leading space is dropped where the encoder would have put it: at the start of a
+// text and after an added token.
 //
 // Borrows the tokenizer, which must outlive it. One stream, one thread at a time.
 #pragma once

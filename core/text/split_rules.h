@@ -1,5 +1,5 @@
-// SplitStep: one pattern of a pre-tokenizer, as data. The patterns that published tokenizers use have matchers of
-// our own (pretokenize.h); any other one is a regular expression for PCRE2.
+// SplitStep: one pattern of a pre-tokenizer, as data. The patterns that published tokenizers use have
+// matchers of our own (pretokenize.h); any other one is a regular expression for PCRE2.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,13 @@
 namespace dunlin {
 
 enum class SplitRule : uint8_t {
-  kGpt2,              // 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-  kLlama3,            // (?i:'s|...)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|...
-  kQwen2,             // as kLlama3 with \p{N} for \p{N}{1,3}
-  kNumber,            // \p{N}
-  kNumberRun,         // \p{N}+
-  kNewline,           // [\r\n]
-  kSpaceLetters,      // \s?\p{L}+
+  kGpt2,          // 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+  kLlama3,        // (?i:'s|...)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|...
+  kQwen2,         // as kLlama3 with \p{N} for \p{N}{1,3}
+  kNumber,        // \p{N}
+  kNumberRun,     // \p{N}+
+  kNewline,       // [\r\n]
+  kSpaceLetters,  // \s?\p{L}+
   kSpacePunctuation,  // \s?\p{P}+
   kDeepseekCjk,       // [\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+
   kPunctuation,       // \p{P} or any of $+<=>^~|`

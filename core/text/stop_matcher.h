@@ -1,6 +1,6 @@
-// StopMatcher: finds stop strings in a stream of text pieces, across their borders. What may still become a stop
-// string is held back; everything before it is released at once. The stop string that is complete first wins, the
-// longest of those that end together; neither it nor what follows is released.
+// StopMatcher: finds stop strings in a stream of text pieces, across their borders. What may still become a
+// stop string is held back; everything before it is released at once. The stop string that is complete first
+// wins, the longest of those that end together; neither it nor what follows is released.
 //
 // Linear in the text for a given list of stops. A plain value; one stream, one thread at a time.
 #pragma once
@@ -33,7 +33,8 @@ class StopMatcher {
 
   struct Stop {
     std::string text;
-    // border[i]: the length of the longest proper prefix of text[0, i] that also ends there (Knuth-Morris-Pratt).
+    // border[i]: the length of the longest proper prefix of text[0, i] that also ends there
+    // (Knuth-Morris-Pratt).
     std::vector<uint32_t> border;
     uint32_t matched = 0;  // bytes of text that the stream's end agrees with
   };

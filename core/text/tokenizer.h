@@ -2,9 +2,9 @@
 //
 //   text -> cut at added tokens -> each piece: normalize, pre-tokenize, BPE -> BOS/EOS
 //
-// Invalid UTF-8 is read as one U+FFFD per byte. decode(encode(s)) == s for valid UTF-8, except for text that NFC
-// changes (under a tokenizer that normalizes), U+2581 under SentencePiece, white space that an added token eats,
-// and bytes that the vocabulary cannot express at all, which are dropped.
+// Invalid UTF-8 is read as one U+FFFD per byte. decode(encode(s)) == s for valid UTF-8, except for text that
+// NFC changes (under a tokenizer that normalizes), U+2581 under SentencePiece, white space that an added
+// token eats, and bytes that the vocabulary cannot express at all, which are dropped.
 //
 // Immutable after create(): any number of threads may use one tokenizer at a time.
 #pragma once
@@ -33,22 +33,25 @@ struct EncodeOptions {
   bool parse_special = false;  // the text is trusted: it may spell control tokens
 };
 
-// A part of a rendered chat template. Control tokens count only where they lie wholly in template text; all other
-// text is tokenized as if there were no marks.
-struct MarkedText {
+// A part of a rendered chat template. Control tokens count only where they lie wholly in template text; all
+// other text is tokenized as if there were no marks.
+struct TextSegment {
   std::string_view text;
   bool is_template = false;
 };
 
 class Tokenizer {
  public:
+  Tokenizer(const Tokenizer&) = delete;
+  Tokenizer& operator=(const Tokenizer&) = delete;
+
   // Checks the whole spec. kCorrupt or kUnsupported name spec.source and the token, merge or id at fault.
   static Result<std::unique_ptr<const Tokenizer>> create(TokenizerSpec spec);
 
-  // Errors: kResourceExhausted above kMaxEncodeBytes; kInvalidArgument if a regular expression of the model takes
-  // too many steps on this text.
+  // Errors: kResourceExhausted above kMaxEncodeBytes; kInvalidArgument if a regular expression of the model
+  // takes too many steps on this text.
   Result<std::vector<int32_t>> encode(std::string_view text, EncodeOptions options = {}) const;
-  Result<std::vector<int32_t>> encode_marked(std::span<const MarkedText> segments,
+  Result<std::vector<int32_t>> encode_marked(std::span<const TextSegment> segments,
                                              bool add_special = true) const;
 
   // The text of these ids; ids that are no token print nothing. For streams see detokenizer.h.

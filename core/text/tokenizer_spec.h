@@ -1,5 +1,6 @@
-// TokenizerSpec: everything that a model file says about its tokenizer, as plain data. A reader of one container
-// (tokenizer_gguf.h, tokenizer_json.h) fills it; Tokenizer::create checks it completely and builds from it.
+// TokenizerSpec: everything that a model file says about its tokenizer, as plain data. A reader of one
+// container (tokenizer_gguf.h, tokenizer_json.h) fills it; Tokenizer::create checks it completely and builds
+// from it.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@
 
 namespace dunlin {
 
-inline constexpr uint64_t kMaxVocabulary = uint64_t(1) << 21;
+inline constexpr uint64_t kMaxTokenizerTokens = uint64_t(1) << 21;
 inline constexpr uint64_t kMaxTokenBytes = 64 * 1024;
 inline constexpr uint64_t kMaxAddedTokenBytes = 512;
 
@@ -34,8 +35,8 @@ struct Merge {
   std::string right;
 };
 
-// A token that is cut out of the text before anything else. Its spelling is tokens[id]; it is special if and only
-// if its type is kControl.
+// A token that is cut out of the text before anything else. Its spelling is tokens[id]; it is special if and
+// only if its type is kControl.
 struct AddedToken {
   int32_t id = -1;
   bool lstrip = false;       // eats the white space before it

@@ -6,11 +6,10 @@
 #include <cstring>
 #include <memory>
 
+#include "platforms/linux/system_files.h"
+
 namespace dunlin {
 namespace {
-
-// More logical CPUs than any Linux kernel is built for (8192 on x86-64).
-constexpr int kMaxCpus = 16384;
 
 struct CpuSetDeleter {
   void operator()(cpu_set_t* set) const { CPU_FREE(set); }
@@ -18,30 +17,30 @@ struct CpuSetDeleter {
 using CpuSet = std::unique_ptr<cpu_set_t, CpuSetDeleter>;
 
 CpuSet empty_cpu_set() {
-  CpuSet set(CPU_ALLOC(kMaxCpus));
-  if (set) CPU_ZERO_S(CPU_ALLOC_SIZE(kMaxCpus), set.get());
+  CpuSet set(CPU_ALLOC(kMaxLinuxCpus));
+  if (set) CPU_ZERO_S(CPU_ALLOC_SIZE(kMaxLinuxCpus), set.get());
   return set;
 }
 
 }  // namespace
 
 std::vector<int> current_thread_cpus() {
-  const size_t set_bytes = CPU_ALLOC_SIZE(kMaxCpus);
+  const size_t set_bytes = CPU_ALLOC_SIZE(kMaxLinuxCpus);
   const CpuSet set = empty_cpu_set();
   if (!set || sched_getaffinity(0, set_bytes, set.get()) != 0) return {};
   std::vector<int> cpus;
-  for (int cpu = 0; cpu < kMaxCpus; ++cpu) {
+  for (int cpu = 0; cpu < kMaxLinuxCpus; ++cpu) {
     if (CPU_ISSET_S(cpu, set_bytes, set.get())) cpus.push_back(cpu);
   }
   return cpus;
 }
 
 Status set_current_thread_cpus(const std::vector<int>& cpus) {
-  const size_t set_bytes = CPU_ALLOC_SIZE(kMaxCpus);
+  const size_t set_bytes = CPU_ALLOC_SIZE(kMaxLinuxCpus);
   const CpuSet set = empty_cpu_set();
   if (!set) return Status::exhausted("no memory for a set of CPUs");
   for (const int cpu : cpus) {
-    if (cpu < 0 || cpu >= kMaxCpus) return Status::invalid("CPU ", cpu, " does not exist");
+    if (cpu < 0 || cpu >= kMaxLinuxCpus) return Status::invalid("CPU ", cpu, " does not exist");
     CPU_SET_S(cpu, set_bytes, set.get());
   }
   if (sched_setaffinity(0, set_bytes, set.get()) != 0) {

@@ -86,6 +86,10 @@ Result<FileMap> FileMap::open(const std::string& path, FileMapOptions options) {
   if (S_ISDIR(info.st_mode)) return Status::invalid(path, ": is a directory, not a file");
   if (!S_ISREG(info.st_mode)) return Status::invalid(path, ": is not a regular file");
 
+  if (uint64_t(info.st_size) > options.max_bytes)
+    return Status::corrupt(path, ": the file has ", int64_t(info.st_size), " bytes; at most ",
+                           options.max_bytes, " are allowed");
+
   FileMap map;
   map.path_ = path;
   map.modified_ns_ = modified_ns(info);

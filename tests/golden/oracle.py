@@ -213,15 +213,15 @@ def forward(model, ids):
     return linear(rms_norm(x, w["model.norm.weight"], c.rms_eps), "lm_head")
 
 
-def greedy(model, ids, n):
-    """n tokens, and the smallest lead that a chosen logit had over the next best."""
-    ids, smallest_lead = list(ids), math.inf
-    for _ in range(n):
+def greedy(model, ids, n, enough=0.0):
+    """n tokens, and the smallest lead that a chosen logit had over the next best; ends early at a lead < enough."""
+    n_prompt, ids, smallest_lead = len(ids), list(ids), math.inf
+    while len(ids) < n_prompt + n and smallest_lead >= enough:
         logits = forward(model, ids)[-1]
         second, first = np.sort(logits)[-2:]
         smallest_lead = min(smallest_lead, first - second)
         ids.append(int(np.argmax(logits)))
-    return ids[-n:], smallest_lead
+    return ids[n_prompt:], smallest_lead
 
 
 def prompt_nll(logits, ids):

@@ -1,10 +1,10 @@
 // The contract of the matrix kernels: y[t][r] = sum_k W[r][k] x[t][k], W packed (pack.h), x in the layout of
-// activation.h, y f32. A kernel table lists, per instruction set, which function computes what; selecting a row is
-// looking at data. Everything here is plain data or stateless: any number of threads may call a kernel at once on
-// disjoint panel or token ranges, and no kernel allocates or fails.
+// activation.h, y f32. A kernel table lists, per instruction set, which function computes what; selecting a
+// row is looking at data. Everything here is plain data or stateless: any number of threads may call a kernel
+// at once on disjoint panel or token ranges, and no kernel allocates or fails.
 //
-// On one instruction set a result depends only on its row and its token: not on the number of tokens, the range a
-// call covers, or the kernel that the table picks.
+// On one instruction set a result depends only on its row and its token: not on the number of tokens, the
+// range a call covers, or the kernel that the table picks.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,10 @@ enum class GluActivation : uint8_t { kSilu, kGeluTanh };
 
 // What happens to a result y of token t and row r. All addresses are those of token 0 and row 0.
 struct LinearEpilogue {
-  float* out = nullptr;         // out[t * out_stride + r]
-  int64_t out_stride = 0;       // in floats
-  const float* bias = nullptr;  // kLinear: [n], added to y; or null
-  bool accumulate = false;      // kLinear: out += y (a residual stream); else out = y
+  float* out = nullptr;                             // out[t * out_stride + r]
+  int64_t out_stride = 0;                           // in floats
+  const float* bias = nullptr;                      // kLinear: [n], added to y; or null
+  bool accumulate = false;                          // kLinear: out += y (a residual stream); else out = y
   GluActivation activation = GluActivation::kSilu;  // kGlu
 };
 
@@ -82,21 +82,5 @@ struct LinearTable {
   const QuantizeKernel* quantize;
   int32_t n_quantize;
 };
-
-// The tables of all instruction sets that this build has, best first; whether the CPU can run them is for
-// platforms/cpu_features.h to say. Null-terminated.
-const LinearTable* const* linear_tables();
-// The table of this name, or null.
-const LinearTable* find_linear_table(const char* isa);
-
-// The cheapest row for m tokens, or null if the table has none.
-const LinearKernel* select_linear(const LinearTable& table, LinearOp op, DType weight, int64_t m);
-// Null only for a layout that the table's kernels do not read.
-const QuantizeKernel* select_quantize(const LinearTable& table, ActivationLayout layout);
-
-// Select and run, for callers without a plan. The table must have a row.
-void linear(const LinearTable& table, const LinearArgs& args);
-void linear_glu(const LinearTable& table, const LinearArgs& args);
-void quantize(const LinearTable& table, ActivationLayout layout, const QuantizeArgs& args);
 
 }  // namespace dunlin::cpu

@@ -5,8 +5,8 @@ namespace dunlin::jinja {
 Status bind_arguments(std::string_view function, const Arguments& arguments, const std::string_view* names,
                       size_t n_names, size_t n_required, const Value** slots) {
   if (arguments.positional.size() > n_names) {
-    return Status::invalid(function, "() takes at most ", n_names, " arguments, ", arguments.positional.size(),
-                           " were given");
+    return Status::invalid(function, "() takes at most ", n_names, " arguments, ",
+                           arguments.positional.size(), " were given");
   }
   for (size_t i = 0; i < arguments.positional.size(); ++i) slots[i] = &arguments.positional[i];
   for (const auto& [name, value] : arguments.named) {

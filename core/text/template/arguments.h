@@ -18,8 +18,9 @@ struct Arguments {
   size_t size() const { return positional.size() + named.size(); }
 };
 
-// Fills slots, one per name; a slot stays null where the call gives nothing. The pointers borrow from arguments.
-// An error names the function: too many arguments, an unknown name, one given twice, or a required one missing.
+// Fills slots, one per name; a slot stays null where the call gives nothing. The pointers borrow from
+// arguments. An error names the function: too many arguments, an unknown name, one given twice, or a required
+// one missing.
 Status bind_arguments(std::string_view function, const Arguments& arguments, const std::string_view* names,
                       size_t n_names, size_t n_required, const Value** slots);
 

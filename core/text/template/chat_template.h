@@ -1,6 +1,6 @@
 // ChatTemplate: turns a conversation into the prompt text that a model was trained on, by running the Jinja
-// template that comes with the model. The result tells template text from message text, because special tokens
-// count only where they lie wholly in template text.
+// template that comes with the model. The result tells template text from message text, because special
+// tokens count only where they lie wholly in template text.
 //
 //   auto parsed = ChatTemplate::parse(source);           // once per model
 //   auto prompt = parsed->render({.messages = messages});  // once per request
@@ -20,8 +20,9 @@ namespace dunlin {
 
 // What one render is about. parse_json (json.h) makes the Values from a request's text.
 struct ChatInput {
-  // A list of dicts with role, content (a string, null, or a list of parts), and optionally name, tool_calls and
-  // tool_call_id, as in the chat API of the field. tool_calls[].function.arguments may be JSON text or a dict.
+  // A list of dicts with role, content (a string, null, or a list of parts), and optionally name, tool_calls
+  // and tool_call_id, as in the chat API of the field. tool_calls[].function.arguments may be JSON text or a
+  // dict.
   jinja::Value messages;
   jinja::Value tools;      // a list, or undefined or none for no tools
   jinja::Value documents;  // a list, or undefined or none
@@ -49,23 +50,25 @@ struct Template;
 // The ChatML template, for models that come without one.
 std::string_view default_chat_template();
 
-// Immutable after parse: one ChatTemplate may render from many threads at once. Copies share the parsed template.
+// Immutable after parse: one ChatTemplate may render from many threads at once. Copies share the parsed
+// template.
 class ChatTemplate {
  public:
   // What the template takes, found by rendering two small conversations at parse time.
   struct Traits {
-    bool takes_content_parts = false;  // reads content as a list of parts; else parts are joined to one string
-    bool needs_content_parts = false;  // reads only that: a string is wrapped into one text part
+    bool takes_content_parts =
+        false;  // reads content as a list of parts; else parts are joined to one string
+    bool needs_content_parts = false;   // reads only that: a string is wrapped into one text part
     bool takes_text_arguments = false;  // wants function arguments as JSON text, not as a dict
   };
 
-  // Errors: kCorrupt with line:column for a malformed template, kUnsupported for a construct that is left out on
-  // purpose (include, import, extends), kResourceExhausted above 1 MiB of source or 64 levels of nesting.
+  // Errors: kCorrupt with line:column for a malformed template, kUnsupported for a construct that is left out
+  // on purpose (include, import, extends), kResourceExhausted above 1 MiB of source or 64 levels of nesting.
   static Result<ChatTemplate> parse(std::string_view source);
 
-  // Errors: kInvalidArgument with exactly its message for raise_exception in the template, and for messages or
-  // types that the template cannot work with; kResourceExhausted when a render passes 1e6 steps, 4 MiB of text,
-  // its nesting limit or 250 ms.
+  // Errors: kInvalidArgument with exactly its message for raise_exception in the template, and for messages
+  // or types that the template cannot work with; kResourceExhausted when a render passes 1e6 steps, 4 MiB of
+  // text, its nesting limit or 250 ms.
   Result<RenderedPrompt> render(const ChatInput& input) const;
 
   const Traits& traits() const { return traits_; }

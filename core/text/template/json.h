@@ -21,7 +21,8 @@ struct JsonLimits {
 
 // Strings and containers get the origin given. A repeated key keeps its first place and its last value, as in
 // Python; an integer beyond int64 becomes a float. Errors: kCorrupt with the byte offset, kResourceExhausted.
-Result<Value> parse_json(std::string_view text, Origin origin = Origin::kMessage, const JsonLimits& limits = {});
+Result<Value> parse_json(std::string_view text, Origin origin = Origin::kMessage,
+                         const JsonLimits& limits = {});
 
 // The arguments of Python's json.dumps; the defaults are those of chat templates (no ASCII escaping).
 struct JsonStyle {
@@ -32,8 +33,8 @@ struct JsonStyle {
   bool sort_keys = false;
 };
 
-// Text of strings keeps its marks, the rest has the origin of its container. Errors: kInvalidArgument for values
-// that JSON cannot say (undefined, functions), kResourceExhausted.
+// Text of strings keeps its marks, the rest has the origin of its container. Errors: kInvalidArgument for
+// values that JSON cannot say (undefined, functions), kResourceExhausted.
 Result<MarkedText> write_json(Heap& heap, const Value& value, const JsonStyle& style = {});
 
 // The same for callers without a render of their own: the text alone.

@@ -21,7 +21,8 @@ Origin MarkedText::origin_at(size_t offset) const {
 }
 
 bool MarkedText::has_message_text() const {
-  return std::any_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.origin == Origin::kMessage; });
+  return std::any_of(runs_.begin(), runs_.end(),
+                     [](const Run& run) { return run.origin == Origin::kMessage; });
 }
 
 void MarkedText::extend_runs(size_t end, Origin origin) {

@@ -1,5 +1,5 @@
-// MarkedText: a UTF-8 string that remembers for each byte whether it was written by the template or came from a
-// message. Special tokens may only be formed of template text, so that no message can forge a turn; every
+// MarkedText: a UTF-8 string that remembers for each byte whether it was written by the template or came from
+// a message. Special tokens may only be formed of template text, so that no message can forge a turn; every
 // operation on strings therefore carries the marks along. A plain value, not synchronized.
 #pragma once
 

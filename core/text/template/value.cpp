@@ -13,15 +13,18 @@ constexpr size_t kScannedEntries = 8;
 // One spelling for all keys that Python calls equal: 1, 1.0 and True are the same key.
 std::string index_key_of(const Value& key) {
   switch (key.kind()) {
-    case Kind::kString: return str_cat('s', key.as_text().view());
+    case Kind::kString:
+      return str_cat('s', key.as_text().view());
     case Kind::kBool:
-    case Kind::kInt: return str_cat('n', key.as_int());
+    case Kind::kInt:
+      return str_cat('n', key.as_int());
     case Kind::kFloat: {
       const double number = key.as_number();
       const bool is_integral = std::trunc(number) == number && std::fabs(number) < 0x1p63;
       return is_integral ? str_cat('n', int64_t(number)) : str_cat('f', number);
     }
-    default: return "-";
+    default:
+      return "-";
   }
 }
 
@@ -31,7 +34,9 @@ Value Value::undefined(std::string why) {
   return Value(State(Undefined{std::make_shared<const std::string>(std::move(why))}));
 }
 
-Value Value::string(std::string text, Origin origin) { return string(MarkedText(std::move(text), origin)); }
+Value Value::string(std::string text, Origin origin) {
+  return string(MarkedText(std::move(text), origin));
+}
 
 Value Value::string(MarkedText text) {
   return Value(State(std::make_shared<const MarkedText>(std::move(text))));
@@ -44,20 +49,31 @@ std::string_view Value::why_undefined() const {
 
 std::string_view Value::type_name() const {
   switch (kind()) {
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
-    case Kind::kInt: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return "str";
-    case Kind::kList: return as_list()->is_tuple ? "tuple" : "list";
-    case Kind::kDict: return "dict";
-    case Kind::kObject: return as_object()->type_name();
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kInt:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return "str";
+    case Kind::kList:
+      return as_list()->is_tuple ? "tuple" : "list";
+    case Kind::kDict:
+      return "dict";
+    case Kind::kObject:
+      return as_object()->type_name();
   }
   return "unknown";
 }
 
-bool Dict::is_valid_key(const Value& key) { return key.is_string() || key.is_number() || key.is_none(); }
+bool Dict::is_valid_key(const Value& key) {
+  return key.is_string() || key.is_number() || key.is_none();
+}
 
 std::optional<size_t> Dict::position(const std::string& index_key) const {
   if (entries_.size() > kScannedEntries) {

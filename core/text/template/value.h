@@ -1,6 +1,6 @@
-// Value: what a chat template computes with; the data model is Python's, reduced to what JSON and templates need.
-// A Value is a cheap handle: strings are immutable, lists and dicts are shared by reference as in Python. Values
-// may be read from many threads while nobody changes a container that they share.
+// Value: what a chat template computes with; the data model is Python's, reduced to what JSON and templates
+// need. A Value is a cheap handle: strings are immutable, lists and dicts are shared by reference as in
+// Python. Values may be read from many threads while nobody changes a container that they share.
 #pragma once
 
 #include <cstdint>
@@ -120,8 +120,8 @@ class Dict {
   std::map<std::string, size_t> index_;  // ordered: no key can be chosen to collide
 };
 
-// Something with attributes of its own or that can be called: a namespace, the loop variable, a macro, a function,
-// a bound method. Lives no longer than the render that made it.
+// Something with attributes of its own or that can be called: a namespace, the loop variable, a macro, a
+// function, a bound method. Lives no longer than the render that made it.
 class Object {
  public:
   virtual ~Object() = default;

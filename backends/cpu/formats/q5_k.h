@@ -1,0 +1,63 @@
+// Q5_K in P16: 256 K of 16 rows, 2816 bytes (16 x 176).
+//
+//   scales  as Q4_K
+//   qh      u8 [8][64]     byte 4r + i of qh[j]: bit t for q[r][32j + 4t + i], bit 4 + t for q[r][32j + 16 +
+//   4t + i] qs      u8 [8][4][64]  low four bits, as Q4_K
+#pragma once
+
+#include "backends/cpu/formats/q4_k.h"
+
+namespace dunlin::cpu {
+
+struct Q5KPanel {
+  KScales16 scales;
+  uint8_t qh[8][64];
+  uint8_t qs[8][4][64];
+};
+static_assert(sizeof(Q5KPanel) == 16 * 176);
+
+// 32 five-bit elements of each row: nibbles as in Q4_K, top bits as in qh above. Q5_0 and Q5_1 store theirs
+// alike.
+template <class V>
+void unpack_five_bits(const uint8_t (&qs)[4][64], const uint8_t (&qh)[64], int row0,
+                      typename V::Bytes (&w)[8]) {
+  const auto h = V::load(qh + 4 * row0);
+  const auto x0 = V::load(qs[0] + 4 * row0);
+  const auto x1 = V::load(qs[1] + 4 * row0);
+  const auto x2 = V::load(qs[2] + 4 * row0);
+  const auto x3 = V::load(qs[3] + 4 * row0);
+  w[0] = V::merge(V::template move_bits<0, 0, 15>(x0), V::template move_bits<0, 4, 1>(h));
+  w[1] = V::merge(V::template move_bits<0, 0, 15>(x1), V::template move_bits<1, 4, 1>(h));
+  w[2] = V::merge(V::template move_bits<0, 0, 15>(x2), V::template move_bits<2, 4, 1>(h));
+  w[3] = V::merge(V::template move_bits<0, 0, 15>(x3), V::template move_bits<3, 4, 1>(h));
+  w[4] = V::merge(V::template move_bits<4, 0, 15>(x0), V::template move_bits<4, 4, 1>(h));
+  w[5] = V::merge(V::template move_bits<4, 0, 15>(x1), V::template move_bits<5, 4, 1>(h));
+  w[6] = V::merge(V::template move_bits<4, 0, 15>(x2), V::template move_bits<6, 4, 1>(h));
+  w[7] = V::merge(V::template move_bits<4, 0, 15>(x3), V::template move_bits<7, 4, 1>(h));
+}
+
+template <class V>
+struct Q5K {
+  static constexpr DType kType = DType::kQ5_K;
+  using Block = Q5KPanel;
+  static constexpr int kBits = 5;
+  static constexpr int kSubElements = 32;
+  static constexpr bool kCentered = false;
+  static constexpr bool kHasMin = true;
+
+  static void unpack(const Block& b, int g, int row0, typename V::Bytes (&w)[8]) {
+    unpack_five_bits<V>(b.qs[g], b.qh[g], row0, w);
+  }
+  static typename V::Ints scale(const Block& b, int j, int row0) {
+    return KScaleReader<V>::scale(b.scales, j, row0);
+  }
+  static typename V::Ints minimum(const Block& b, int j, int row0) {
+    return KScaleReader<V>::minimum(b.scales, j, row0);
+  }
+  static typename V::Floats d(const Block& b, const uint16_t*, int row0) {
+    return V::load_f16(b.scales.d + row0);
+  }
+  static typename V::Floats dmin(const Block& b, int row0) { return V::load_f16(b.scales.dmin + row0); }
+};
+
+}  // namespace dunlin::cpu

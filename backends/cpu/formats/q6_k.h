@@ -1,0 +1,62 @@
+// Q6_K in P16: 256 K of 16 rows, 3360 bytes (16 x 210): f16 d[16] in the panel's scale plane, and a body of
+// 3328. Sub-block j has 16 elements and a signed 8-bit scale. Q3_K is packed as Q6_K, without loss: its value
+// is d (s - 32) (q - 4), so sc = s - 32 and q' = q + 28.
+//
+//   sc  i8 [16][16]    of sub-block and row
+//   ql  u8 [8][4][64]  byte 4r + i of ql[p][t]: low four bits of q[r][32p + 4t + i], of q[r][32p + 16 + 4t +
+//   i] << 4 qh  u8 [4][4][64]  byte 4r + i of qh[u][t]: bits 2s, 2s + 1 are the top two bits of q[r][64u +
+//   16s + 4t + i]
+//
+// y += d_a d S, S = sum_j sc_j (dot_j - 32 sum16_j).
+#pragma once
+
+#include <cstdint>
+
+#include "core/tensor/dtype.h"
+
+namespace dunlin::cpu {
+
+struct Q6KPanel {
+  int8_t sc[16][16];
+  uint8_t ql[8][4][64];
+  uint8_t qh[4][4][64];
+};
+static_assert(sizeof(Q6KPanel) == 16 * 208);
+
+template <class V>
+struct Q6K {
+  static constexpr DType kType = DType::kQ6_K;
+  using Block = Q6KPanel;
+  static constexpr int kBits = 6;
+  static constexpr int kSubElements = 16;
+  static constexpr bool kCentered = true;
+  static constexpr bool kHasMin = false;
+
+  static void unpack(const Block& b, int g, int row0, typename V::Bytes (&w)[8]) {
+    for (int t = 0; t < 4; ++t) {
+      const auto x = V::load(b.ql[g][t] + 4 * row0);
+      const auto h = V::load(b.qh[g >> 1][t] + 4 * row0);
+      const auto low = V::template move_bits<0, 0, 15>(x);
+      const auto high = V::template move_bits<4, 0, 15>(x);
+      if (g & 1) {
+        w[t] = V::merge(low, V::template move_bits<4, 4, 3>(h));
+        w[4 + t] = V::merge(high, V::template move_bits<6, 4, 3>(h));
+      } else {
+        w[t] = V::merge(low, V::template move_bits<0, 4, 3>(h));
+        w[4 + t] = V::merge(high, V::template move_bits<2, 4, 3>(h));
+      }
+    }
+  }
+  static typename V::Ints scale(const Block& b, int j, int row0) { return V::load_i8(b.sc[j] + row0); }
+  static typename V::Floats d(const Block&, const uint16_t* plane, int row0) {
+    return V::load_f16(plane + row0);
+  }
+};
+
+// The same packed bytes under the file's other name.
+template <class V>
+struct Q3K : Q6K<V> {
+  static constexpr DType kType = DType::kQ3_K;
+};
+
+}  // namespace dunlin::cpu

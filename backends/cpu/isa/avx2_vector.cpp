@@ -1,0 +1,18 @@
+// The vector kernels for AVX2 with FMA and F16C.
+#include <immintrin.h>
+
+#include "backends/cpu/kernels/attention_scratch.h"
+#include "backends/cpu/kernels/vector.h"
+
+namespace dunlin::cpu {
+namespace {
+
+#include "backends/cpu/kernels/simd_avx2.inl"
+//
+#include "backends/cpu/kernels/vector_kernels.inl"
+
+}  // namespace
+
+const VectorKernelTable kVectorKernelsAvx2 = make_vector_table("avx2");
+
+}  // namespace dunlin::cpu

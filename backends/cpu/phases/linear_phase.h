@@ -1,0 +1,44 @@
+// LinearPhase: the matrix products that read one activation, q, k and v at once or gate and up in one. Threads
+// share the panels of all jobs: a fixed share each, and a tail for whoever is early.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "backends/cpu/kernels/linear.h"
+#include "backends/cpu/linear_tables.h"
+#include "backends/cpu/phase.h"
+#include "platforms/work_split.h"
+
+namespace dunlin::cpu {
+
+struct LinearJob {
+  LinearOp op = LinearOp::kLinear;
+  PackedMatrix weight;
+  PackedMatrix up;                       // kGlu
+  const uint8_t* activations = nullptr;  // as the weight's activation_layout says
+  LinearEpilogue epilogue;
+};
+
+class LinearPhase final : public Phase {
+ public:
+  LinearPhase(std::string name, RowKind kind, const LinearTable& table, std::vector<LinearJob> jobs);
+
+  void begin_step() override { tail_.reset(); }
+  bool applies(const StepInputs& step) const override { return n_rows_of(step, kind_) > 0; }
+  void run(const StepInputs& step, const ThreadSlot& thread) override;
+  PhaseReport report() const override;
+
+ private:
+  void run_panels(int64_t begin, int64_t end, int64_t n_rows) const;
+
+  std::string name_;
+  RowKind kind_;
+  const LinearTable& table_;
+  std::vector<LinearJob> jobs_;
+  int64_t n_panels_ = 0;  // of all jobs
+  int64_t chunk_ = 2;     // panels that are dealt out at a time
+  TailCounter tail_;
+};
+
+}  // namespace dunlin::cpu

@@ -1,0 +1,38 @@
+// CpuPlan: runs the phases of a lowered graph with a thread team, one parallel region a step.
+#pragma once
+
+#include "backends/cpu/lower.h"
+#include "platforms/thread_team.h"
+
+namespace dunlin::cpu {
+
+// The teams of a device: one for steps of few rows, where memory is the limit, one for many rows. They may be
+// the same.
+struct Teams {
+  ThreadTeam* decode = nullptr;
+  ThreadTeam* prefill = nullptr;
+};
+
+class CpuPlan final : public Plan {
+ public:
+  static Result<std::unique_ptr<Plan>> create(const Graph& graph, LoweredPlan lowered, const Teams& teams,
+                                              NodeObserver observer);
+
+  uint64_t workspace_bytes() const override;
+  Status run(const StepInputs& step) override;
+  std::span<float> logits() override { return logits_; }
+  std::vector<PhaseReport> report() const override;
+
+ private:
+  void run_phases(ThreadTeam& team, const StepInputs& step, size_t begin, size_t end);
+  void observe(size_t node, const StepInputs& step) const;
+
+  Graph graph_;
+  LoweredPlan lowered_;
+  Teams teams_;
+  NodeObserver observer_;
+  AlignedBuffer scratch_;
+  std::span<float> logits_;
+};
+
+}  // namespace dunlin::cpu

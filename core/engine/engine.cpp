@@ -1,0 +1,274 @@
+#include "core/engine/engine.h"
+
+#include <algorithm>
+#include <future>
+
+#include "core/graph/op_info.h"
+#include "core/graph/print.h"
+#include "platforms/clock.h"
+
+namespace dunlin {
+namespace {
+
+// Rows of prompts that may join a step in which others decode: about two decode steps' time on a CPU.
+constexpr int32_t kPrefillRowsBesideDecode = 64;
+constexpr int32_t kMaxSequences = 256;
+constexpr int32_t kMaxBatch = 8192;
+
+int64_t now_us() { return monotonic_ns() / 1000; }
+
+Status check_options(const EngineOptions& o, const ModelConfig& config) {
+  if (o.n_ctx < 0 || o.n_ctx > config.n_ctx_train * 4)
+    return Status::invalid("n_ctx is ", o.n_ctx, ", expected 1..", config.n_ctx_train * 4,
+                           " (the model was trained for ", config.n_ctx_train, "), or 0 for the default");
+  if (o.n_sequences < 1 || o.n_sequences > kMaxSequences)
+    return Status::invalid("n_sequences is ", o.n_sequences, ", expected 1..", kMaxSequences);
+  if (o.n_batch < 1 || o.n_batch > kMaxBatch)
+    return Status::invalid("n_batch is ", o.n_batch, ", expected 1..", kMaxBatch);
+  return Status::ok();
+}
+
+ExecutorOptions executor_options(const EngineOptions& o, const ModelConfig& config) {
+  ExecutorOptions e;
+  e.device = o.device;
+  e.n_threads = o.n_threads;
+  e.n_threads_prefill = o.n_threads_prefill;
+  e.n_ctx = o.n_ctx > 0 ? o.n_ctx : int32_t(std::min<int64_t>(config.n_ctx_train, kDefaultContext));
+  e.n_sequences = o.n_sequences;
+  e.n_rows = std::max(o.n_batch, o.n_sequences);
+  e.n_logit_rows = std::clamp(o.n_logit_rows, o.n_sequences, e.n_rows);
+  e.kv_type = o.kv_type;
+  e.fuse = o.fuse;
+  return e;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const Model> model, const Registry& registry,
+                                               const EngineOptions& options, const Log& log,
+                                               const LoadProgress& progress) {
+  DUNLIN_RETURN_IF_ERROR(check_options(options, model->config()));
+  const ExecutorOptions e = executor_options(options, model->config());
+  DUNLIN_ASSIGN_OR_RETURN(auto executor, Executor::create(model->files(), registry, e, log, progress));
+  std::unique_ptr<Engine> engine(new Engine(std::move(model), std::move(executor), options));
+  engine->info_.n_ctx = e.n_ctx;
+  engine->info_.n_batch = e.n_rows;
+  engine->limits_ = {e.n_rows, e.n_logit_rows, std::max(kPrefillRowsBesideDecode, e.n_rows / 8)};
+  engine->thread_ = std::thread([raw = engine.get()] { raw->loop(); });
+  return engine;
+}
+
+Engine::Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> executor, const EngineOptions& options)
+    : model_(std::move(model)),
+      executor_(std::move(executor)),
+      kv_(executor_->n_blocks(), executor_->block_tokens(),
+          [this](int32_t from, int32_t to) { executor_->copy_block(from, to); }) {
+  info_.device = executor_->device_info();
+  info_.placement = executor_->placement_reason();
+  info_.n_sequences = options.n_sequences;
+  info_.weight_bytes = executor_->weight_bytes();
+  info_.kv_bytes = executor_->kv_bytes();
+  info_.workspace_bytes = executor_->workspace_bytes();
+  weight_bytes_per_token_ = dunlin::weight_bytes_per_token(executor_->graph_for(1));
+  active_.reserve(size_t(options.n_sequences));
+  views_.reserve(size_t(options.n_sequences));
+  chunks_.reserve(size_t(options.n_sequences));
+  finished_.reserve(size_t(options.n_sequences));
+}
+
+Engine::~Engine() {
+  {
+    const std::lock_guard lock(mutex_);
+    mail_.stop = true;
+    has_mail_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<uint64_t> Engine::submit(GenerationRequest request, std::shared_ptr<GenerationListener> listener) {
+  const auto n_prompt = int64_t(request.prompt.size());
+  const auto n_vocab = int32_t(model_->config().n_vocab);
+  if (n_prompt == 0) return Status::invalid("the prompt is empty; give at least one token");
+  const bool generates = request.max_tokens != 0;
+  if (n_prompt + (generates ? 1 : 0) > info_.n_ctx)
+    return Status::context_exceeded("the prompt has ", n_prompt, " tokens and the context holds ", info_.n_ctx,
+                                    generates ? ", of which one must stay free for the answer" : "",
+                                    "; shorten the prompt or raise the context (-c)");
+  for (size_t i = 0; i < request.prompt.size(); ++i)
+    if (request.prompt[i] < 0 || request.prompt[i] >= n_vocab)
+      return Status::invalid("prompt token ", i, " is ", request.prompt[i], ", expected 0..", n_vocab - 1);
+  if (request.score_from >= 0) {
+    request.max_tokens = 0;
+    request.reuse_prefix = false;
+  }
+  const int32_t n_valid = std::min(n_vocab, model_->tokenizer().n_vocab());
+  DUNLIN_ASSIGN_OR_RETURN(Sampler sampler, Sampler::create(request.sampling, {n_vocab, n_valid, info_.n_ctx}));
+  const uint64_t id = next_id_.fetch_add(1);
+  auto sequence = std::make_unique<Sequence>(id, std::move(request), std::move(listener), std::move(sampler),
+                                             model_->tokenizer(), info_.n_ctx);
+  {
+    const std::lock_guard lock(mutex_);
+    mail_.submitted.push_back(std::move(sequence));
+    has_mail_ = true;
+  }
+  wake_.notify_one();
+  return id;
+}
+
+void Engine::cancel(uint64_t id) {
+  {
+    const std::lock_guard lock(mutex_);
+    mail_.cancelled.push_back(id);
+    has_mail_ = true;
+  }
+  wake_.notify_one();
+}
+
+EngineCounters Engine::counters() const { return {n_steps_.load(), n_rows_.load(), n_requests_.load()}; }
+
+Device::Roofline Engine::measure_roofline() {
+  std::promise<Device::Roofline> promise;
+  {
+    const std::lock_guard lock(mutex_);
+    mail_.calls.push_back([&] { promise.set_value(executor_->device().measure_roofline(0)); });
+    has_mail_ = true;
+  }
+  wake_.notify_one();
+  return promise.get_future().get();
+}
+
+std::string Engine::describe_plan(int32_t n_rows) const {
+  std::string text = print_graph(executor_->graph_for(n_rows));
+  text += "phases\n";
+  for (const PhaseReport& phase : executor_->report_for(n_rows))
+    text += str_cat(phase.name, "  [", phase.kernel, "]",
+                    phase.weight_bytes ? str_cat("  ", format_bytes(uint64_t(phase.weight_bytes))) : std::string(),
+                    "\n");
+  return text;
+}
+
+// The engine's thread.
+
+void Engine::loop() {
+  while (read_mail(waiting_.empty() && active_.empty())) {
+    admit();
+    if (!active_.empty()) step();
+  }
+  fail_all(Status::cancelled("the engine was closed"));
+}
+
+bool Engine::read_mail(bool wait) {
+  if (!wait && !has_mail_.load(std::memory_order_acquire)) return true;
+  Mail mail;
+  {
+    std::unique_lock lock(mutex_);
+    if (wait) wake_.wait(lock, [&] { return has_mail_.load(); });
+    std::swap(mail, mail_);
+    mail_.stop = mail.stop;
+    has_mail_ = false;
+  }
+  for (auto& call : mail.calls) call();
+  for (auto& sequence : mail.submitted) waiting_.push_back(std::move(sequence));
+  for (const uint64_t id : mail.cancelled) {
+    for (auto& list : {&waiting_, &active_})
+      for (auto& sequence : *list)
+        if (sequence->id() == id) sequence->cancel();
+  }
+  n_requests_ += mail.submitted.size();
+  return !mail.stop;
+}
+
+void Engine::admit() {
+  while (!waiting_.empty() && int32_t(active_.size()) < info_.n_sequences) {
+    std::unique_ptr<Sequence> sequence = std::move(waiting_.front());
+    waiting_.erase(waiting_.begin());
+    int32_t n_reused = 0;
+    // The last prompt token is always computed: its logits are wanted.
+    const auto reusable = sequence->tokens().first(sequence->tokens().size() - 1);
+    sequence->blocks().reserve(size_t(executor_->inputs().capacity().n_blocks_per_sequence));
+    if (sequence->request().reuse_prefix) n_reused = kv_.reuse_prefix(reusable, sequence->blocks());
+    sequence->start(n_reused, now_us());
+    active_.push_back(std::move(sequence));
+  }
+}
+
+void Engine::finish(size_t index, FinishReason reason, const Status& status) {
+  const std::unique_ptr<Sequence> sequence = std::move(active_[index]);
+  active_.erase(active_.begin() + ptrdiff_t(index));
+  const bool remember = sequence->request().reuse_prefix && reason != FinishReason::kError;
+  kv_.release(sequence->tokens().first(size_t(sequence->n_computed())), sequence->blocks(), remember);
+  sequence->finish(reason, status, now_us());
+}
+
+void Engine::fail_all(const Status& status) {
+  const bool cancelled = status.code() == StatusCode::kCancelled;
+  const FinishReason reason = cancelled ? FinishReason::kCancelled : FinishReason::kError;
+  while (!active_.empty()) finish(active_.size() - 1, reason, status);
+  for (auto& sequence : waiting_) sequence->finish(reason, status, now_us());
+  waiting_.clear();
+}
+
+bool Engine::fill_step() {
+  for (size_t i = active_.size(); i-- > 0;)
+    if (active_[i]->is_cancelled()) finish(i, FinishReason::kCancelled, Status::cancelled("cancelled by the caller"));
+  views_.clear();
+  for (const auto& sequence : active_) views_.push_back(sequence->view());
+  schedule_step(views_, limits_, chunks_);
+  StepInputs& inputs = executor_->inputs();
+  inputs.clear();
+  for (const ScheduledChunk& chunk : chunks_) {
+    Sequence& s = *active_[size_t(chunk.sequence)];
+    if (!kv_.reserve(s.n_computed() + chunk.n_tokens, s.blocks())) {
+      finish(size_t(chunk.sequence), FinishReason::kError, Status::exhausted("no KV block is free"));
+      return fill_step();
+    }
+    const int32_t first_row = inputs.n_rows();
+    const auto tokens = s.tokens().subspan(size_t(s.n_computed()), size_t(chunk.n_tokens));
+    DUNLIN_CHECK(inputs.add_sequence(tokens, s.n_computed(), s.blocks()));
+    const bool is_complete = chunk.n_tokens == s.n_pending();
+    const int32_t first_wanted = s.is_scoring() ? 0 : is_complete ? chunk.n_tokens - 1 : chunk.n_tokens;
+    for (int32_t r = first_wanted; r < chunk.n_tokens; ++r) DUNLIN_CHECK(inputs.want_logits(first_row + r));
+  }
+  return inputs.n_rows() > 0;
+}
+
+void Engine::step() {
+  if (!fill_step()) return;
+  n_rows_ += uint64_t(executor_->inputs().n_rows());
+  if (const Status status = executor_->run(); !status.is_ok()) return fail_all(status);
+  ++n_steps_;
+  take_results();
+}
+
+void Engine::take_results() {
+  const int64_t now = now_us();
+  const auto n_vocab = size_t(executor_->n_vocab());
+  size_t logit_row = 0;
+  std::optional<FinishReason> reason;
+  finished_.clear();
+  for (const ScheduledChunk& chunk : chunks_) {
+    Sequence& s = *active_[size_t(chunk.sequence)];
+    const int32_t first = s.n_computed();
+    const bool was_prefilling = !s.is_decoding();
+    s.advance(chunk.n_tokens, now);
+    if (was_prefilling && s.is_decoding() && s.request().reuse_prefix) kv_.share(s.tokens(), s.blocks());
+    reason.reset();
+    if (s.is_scoring()) {
+      const auto rows = executor_->logits().subspan(logit_row * n_vocab, size_t(chunk.n_tokens) * n_vocab);
+      logit_row += size_t(chunk.n_tokens);
+      if (s.n_pending() == 0) reason = FinishReason::kLength;
+      if (!s.score(rows, int64_t(n_vocab), first, chunk.n_tokens)) reason = FinishReason::kError;
+    } else if (s.n_pending() == 0) {
+      reason = s.sample(executor_->logits().subspan(logit_row * n_vocab, n_vocab), now);
+      ++logit_row;
+    }
+    if (reason) finished_.emplace_back(size_t(chunk.sequence), *reason);
+  }
+  // Sequences that finish leave the list, which is referred to by index: the last goes first.
+  std::ranges::sort(finished_, [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [index, why] : finished_)
+    finish(index, why, why == FinishReason::kError ? active_[index]->error() : Status::ok());
+}
+
+}  // namespace dunlin

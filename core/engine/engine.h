@@ -1,0 +1,123 @@
+// Engine: runs requests on one model and one device. One thread of its own takes requests, decides each step,
+// runs it and tells the listeners; everything public here may be called from any thread.
+//
+// The decode path allocates nothing and takes no lock: a flag tells the thread when there is mail.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/engine/kv_manager.h"
+#include "core/engine/model.h"
+#include "core/engine/request.h"
+#include "core/engine/scheduler.h"
+#include "core/engine/sequence.h"
+#include "core/exec/executor.h"
+
+namespace dunlin {
+
+struct EngineOptions {
+  std::string device = "auto";
+  int32_t n_threads = 0;
+  int32_t n_threads_prefill = 0;
+  int32_t n_ctx = 0;         // of one sequence; 0: the model's own, at most kDefaultContext
+  int32_t n_sequences = 1;   // served at the same time; more wait
+  int32_t n_batch = 512;     // rows of the largest step
+  int32_t n_logit_rows = 0;  // 0: n_sequences; scoring is faster with more
+  KvType kv_type = KvType::kF16;
+  bool fuse = true;
+};
+
+inline constexpr int32_t kDefaultContext = 4096;
+
+struct EngineInfo {
+  DeviceInfo device;
+  std::string placement;  // which device, and why, in one line
+  int32_t n_ctx = 0;
+  int32_t n_sequences = 0;
+  int32_t n_batch = 0;
+  uint64_t weight_bytes = 0;
+  uint64_t kv_bytes = 0;
+  uint64_t workspace_bytes = 0;
+};
+
+// Counted since the engine was made.
+struct EngineCounters {
+  uint64_t n_steps = 0;
+  uint64_t n_rows = 0;
+  uint64_t n_requests = 0;
+};
+
+class Engine {
+ public:
+  static Result<std::unique_ptr<Engine>> create(std::shared_ptr<const Model> model, const Registry& registry,
+                                                const EngineOptions& options, const Log& log,
+                                                const LoadProgress& progress = {});
+  // Ends every request as cancelled and waits for the thread.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Checks the request and queues it. A prompt that does not fit is kContextExceeded with both counts, never
+  // truncated. The listener hears of it until on_finished.
+  Result<uint64_t> submit(GenerationRequest request, std::shared_ptr<GenerationListener> listener);
+  // Ends a request between two steps; unknown or finished ids are ignored.
+  void cancel(uint64_t id);
+
+  const Model& model() const { return *model_; }
+  const EngineInfo& info() const { return info_; }
+  EngineCounters counters() const;
+  // Ceilings of the engine's device, measured on the engine's thread between steps.
+  Device::Roofline measure_roofline();
+  // The graph and the phases that serve steps of n_rows rows, as text.
+  std::string describe_plan(int32_t n_rows) const;
+  int64_t weight_bytes_per_token() const { return weight_bytes_per_token_; }
+
+ private:
+  struct Mail {
+    std::vector<std::unique_ptr<Sequence>> submitted;
+    std::vector<uint64_t> cancelled;
+    std::vector<std::function<void()>> calls;  // run on the engine's thread
+    bool stop = false;
+  };
+
+  Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> executor, const EngineOptions& options);
+
+  void loop();
+  bool read_mail(bool wait);
+  void admit();
+  void step();
+  bool fill_step();
+  void take_results();
+  void fail_all(const Status& status);
+  void finish(size_t index, FinishReason reason, const Status& status);
+
+  std::shared_ptr<const Model> model_;
+  std::unique_ptr<Executor> executor_;
+  EngineInfo info_;
+  int64_t weight_bytes_per_token_ = 0;
+  std::atomic<uint64_t> next_id_{1};
+
+  // The engine thread's own.
+  KvManager kv_;
+  ScheduleLimits limits_;
+  std::vector<std::unique_ptr<Sequence>> waiting_;  // first come first
+  std::vector<std::unique_ptr<Sequence>> active_;
+  std::vector<SequenceView> views_;
+  std::vector<ScheduledChunk> chunks_;
+  std::vector<std::pair<size_t, FinishReason>> finished_;  // of one step
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  Mail mail_;
+  std::atomic<bool> has_mail_{false};
+  std::atomic<uint64_t> n_steps_{0}, n_rows_{0}, n_requests_{0};
+  std::thread thread_;
+};
+
+}  // namespace dunlin

@@ -1,0 +1,137 @@
+#include "core/model/weights.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/model/printable.h"
+#include "core/model/rope_factors.h"
+#include "core/model/tensor_specs.h"
+#include "core/quant/format.h"
+
+namespace dunlin {
+namespace {
+
+constexpr size_t kMaxNamesInWarning = 8;
+
+bool is_float(DType type) {
+  return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16;
+}
+
+std::string place(const NamedTensor& tensor) {
+  return str_cat(tensor.source, ": tensor ", printable(tensor.name));
+}
+
+// Outermost dimensions of 1 carry nothing; some writers add them.
+Shape without_leading_ones(const Shape& shape, int min_rank) {
+  int first = 0;
+  while (shape.rank() - first > min_rank && shape[first] == 1) ++first;
+  Shape out;
+  for (int i = first; i < shape.rank(); ++i) out.append(shape[i]);
+  return out;
+}
+
+Status check_shape(const NamedTensor& tensor, const TensorSpec& spec) {
+  if (without_leading_ones(tensor.view.shape, spec.shape.rank()) == spec.shape) return Status::ok();
+  return Status::corrupt(place(tensor), " has shape ", tensor.view.shape.to_string(), "; the config implies ",
+                         spec.shape.to_string());
+}
+
+Status check_type(const NamedTensor& tensor, const TensorSpec& spec) {
+  if (spec.shape.rank() > 1 || is_float(tensor.view.type)) return Status::ok();
+  return Status::unsupported(place(tensor), " has type ", dtype_name(tensor.view.type),
+                             "; vectors must be F32, F16 or BF16");
+}
+
+// Angles are divided by these.
+Status check_rope_factors(const NamedTensor& tensor) {
+  if (tensor.view.type != DType::kF32)
+    return Status::unsupported(place(tensor), " has type ", dtype_name(tensor.view.type),
+                               "; F32 is expected");
+  for (size_t at = 0; at < tensor.view.bytes.size(); at += sizeof(float)) {
+    float value = 0;
+    std::memcpy(&value, tensor.view.bytes.data() + at, sizeof value);
+    if (!std::isfinite(value) || value <= 0.0f)
+      return Status::corrupt(place(tensor), ": element ", at / sizeof value, " is ", value,
+                             "; rotary factors are positive");
+  }
+  return Status::ok();
+}
+
+bool is_ignored(const NamedTensor& tensor, const ModelConfig& config) {
+  if (tensor.name.ends_with(".rotary_emb.inv_freq")) return true;  // recomputed from the config
+  return config.tied_embeddings && tensor.name == "output.weight";
+}
+
+void warn_unknown(const std::vector<std::string>& names, const std::string& source, const Log& log) {
+  if (names.empty()) return;
+  std::string list;
+  for (size_t i = 0; i < std::min(names.size(), kMaxNamesInWarning); ++i)
+    list += str_cat(i == 0 ? "" : ", ", printable(names[i]));
+  if (names.size() > kMaxNamesInWarning) list += ", ...";
+  log.warning(source, ": ", names.size(), " tensors that the architecture does not use are ignored: ", list);
+}
+
+TensorView f32_view(const std::vector<float>& values) {
+  return {DType::kF32,
+          Shape{int64_t(values.size())},
+          {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)}};
+}
+
+}  // namespace
+
+Result<WeightTable> WeightTable::build(const ModelConfig& config, std::vector<NamedTensor> tensors,
+                                       bool permuted, const std::string& source, const Log& log) {
+  std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  const auto twin = std::adjacent_find(tensors.begin(), tensors.end(),
+                                       [](const auto& a, const auto& b) { return a.name == b.name; });
+  if (twin != tensors.end()) return Status::corrupt(place(*twin), " occurs twice");
+
+  WeightTable table;
+  std::vector<std::string> unknown;
+  const auto set_aside = [&](const NamedTensor& tensor) {
+    if (!is_ignored(tensor, config)) unknown.push_back(tensor.name);
+  };
+  size_t at = 0;  // both lists are sorted: one walk over both
+  for (const TensorSpec& spec : tensor_specs(config)) {
+    for (; at < tensors.size() && tensors[at].name < spec.name; ++at) set_aside(tensors[at]);
+    if (at == tensors.size() || tensors[at].name != spec.name) {
+      if (spec.name == kRopeFreqs && config.rope.scaling == RopeScaling::kLlama3) {
+        table.rope_freqs_ = llama3_rope_factors(config.rope);
+        table.weights_.push_back({spec.name, f32_view(table.rope_freqs_), "config"});
+      } else if (spec.required) {
+        return Status::corrupt(source, ": tensor ", printable(spec.name), " ", spec.shape.to_string(),
+                               " is missing; the file is incomplete or not of architecture ",
+                               config.architecture);
+      }
+      continue;
+    }
+    NamedTensor& tensor = tensors[at++];
+    DUNLIN_RETURN_IF_ERROR(check_shape(tensor, spec));
+    DUNLIN_RETURN_IF_ERROR(check_type(tensor, spec));
+    if (spec.name == kRopeFreqs) DUNLIN_RETURN_IF_ERROR(check_rope_factors(tensor));
+    tensor.view.shape = spec.shape;
+    table.total_bytes_ += tensor.view.bytes.size();
+    table.weights_.push_back({std::move(tensor.name), tensor.view, std::move(tensor.source), tensor.map,
+                              permuted && spec.rotary_rows ? config.head_dim : 0});
+  }
+  for (; at < tensors.size(); ++at) set_aside(tensors[at]);
+  warn_unknown(unknown, source, log);
+  return table;
+}
+
+const Weight* WeightTable::find(std::string_view name) const {
+  const auto at = std::lower_bound(weights_.begin(), weights_.end(), name,
+                                   [](const Weight& w, std::string_view n) { return w.name < n; });
+  return at != weights_.end() && at->name == name ? &*at : nullptr;
+}
+
+const Weight& WeightTable::at(std::string_view name) const {
+  const Weight* weight = find(name);
+  DUNLIN_CHECK_MSG(weight != nullptr, std::string(name).c_str());
+  return *weight;
+}
+
+}  // namespace dunlin

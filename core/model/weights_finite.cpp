@@ -1,0 +1,47 @@
+// The check of --check-tensors: a scale that is NaN or infinite makes every element of its block so.
+#include <cmath>
+#include <vector>
+
+#include "core/model/weights.h"
+#include "core/quant/format.h"
+
+namespace dunlin {
+namespace {
+
+// Elements decoded at a time; a multiple of every block.
+constexpr uint64_t kChunkElements = 16384;
+
+Status check_finite(const Weight& weight, std::vector<float>& decoded) {
+  const TensorView& view = weight.view;
+  const DTypeInfo& info = dtype_info(view.type);
+  const QuantFormat& format = quant_format(view.type);
+  const uint64_t n_elements = uint64_t(view.shape.elements());
+  for (uint64_t begin = 0; begin < n_elements; begin += kChunkElements) {
+    const uint64_t count = std::min(kChunkElements, n_elements - begin);
+    format.dequantize(view.bytes.data() + begin / info.block_elements * info.block_bytes, decoded.data(),
+                      count);
+    for (uint64_t i = 0; i < count; ++i) {
+      if (std::isfinite(decoded[i])) continue;
+      const uint64_t element = begin + i;
+      const uint64_t row_elements = uint64_t(view.shape.row_elements());
+      return Status::corrupt(weight.source, ": tensor '", weight.name, "' ", view.shape.to_string(), " (",
+                             info.name, "): element ", element % row_elements, " of row ",
+                             element / row_elements, " is ", std::isnan(decoded[i]) ? "NaN" : "infinite",
+                             "; the file is damaged");
+    }
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Status check_weights_finite(const WeightTable& weights) {
+  std::vector<float> decoded(kChunkElements);
+  for (const Weight& weight : weights.weights()) {
+    DUNLIN_RETURN_IF_ERROR(check_finite(weight, decoded));
+    weight.drop_pages();
+  }
+  return Status::ok();
+}
+
+}  // namespace dunlin

@@ -1,0 +1,87 @@
+// Counts the heap allocations of this executable: after create(), a sampler makes none.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "core/sampling/philox.h"
+#include "core/sampling/sampler.h"
+
+namespace {
+size_t allocations = 0;
+
+void* counted(size_t bytes) {
+  ++allocations;
+  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+void* operator new(size_t bytes) {
+  return counted(bytes);
+}
+void* operator new[](size_t bytes) {
+  return counted(bytes);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, size_t) noexcept {
+  std::free(memory);
+}
+
+namespace dunlin {
+namespace {
+
+constexpr int32_t kVocab = 5000;
+
+SamplingParams every_stage() {
+  SamplingParams params;
+  params.typical_p = 0.9f;
+  params.repeat_penalty = 1.1f;
+  params.presence_penalty = 0.5f;
+  params.frequency_penalty = 0.5f;
+  params.logit_bias = {{1, -100.0f}, {2, 3.0f}};
+  params.logprobs = true;
+  params.n_probs = 20;
+  return params;
+}
+
+size_t allocations_of(const SamplingParams& params) {
+  Sampler sampler = Sampler::create(params, {kVocab, kVocab - 10, 300}).value();
+  std::vector<float> logits(kVocab);
+  const size_t before = allocations;
+  for (uint64_t step = 0; step < 400; ++step) {
+    for (size_t i = 0; i < logits.size(); ++i) logits[i] = float(10.0 * uniform_draw(step, i));
+    const auto token = sampler.sample(logits, step);
+    if (!token.is_ok()) return size_t(-1);
+    sampler.accept(token.value().id);
+  }
+  return allocations - before;
+}
+
+TEST_CASE("the counter counts") {
+  const size_t before = allocations;
+  std::vector<int> some(100);
+  CHECK(allocations - before == 1);
+}
+
+TEST_CASE("sample and accept allocate nothing") {
+  CHECK(allocations_of(SamplingParams{}) == 0);
+  SamplingParams params = every_stage();
+  CHECK(allocations_of(params) == 0);
+  params.repeat_last_n = -1;
+  params.top_k = 0;
+  CHECK(allocations_of(params) == 0);
+  params.temperature = 0.0f;
+  CHECK(allocations_of(params) == 0);
+}
+
+}  // namespace
+}  // namespace dunlin
