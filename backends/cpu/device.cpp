@@ -16,6 +16,7 @@ namespace {
 
 constexpr int32_t kBestIsaScore = 100;
 constexpr const char* kIdPrefix = "cpu:";
+constexpr double kProbeSeconds = 0.5;
 
 class CpuDevice final : public Device {
  public:
@@ -49,7 +50,7 @@ class CpuDevice final : public Device {
   }
   Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
                                         const CompileOptions& options) override;
-  Roofline measure_roofline(int32_t n_threads) override;
+  Roofline measure_roofline() override;
 
  private:
   ThreadTeam* decode_team() const { return teams_.front().get(); }
@@ -75,7 +76,7 @@ Result<std::unique_ptr<Device>> CpuDevice::create(const DeviceInfo& info, const 
   auto device = std::make_unique<CpuDevice>();
   device->info_ = info;
   const std::string isa = info.id.substr(std::string(kIdPrefix).size());
-  device->isa_ = {find_linear_table(isa.c_str()), find_vector_kernels(isa)};
+  device->isa_ = {find_linear_table(isa.c_str()), find_vector_table(std::string(isa).c_str())};
   if (device->isa_.linear == nullptr || device->isa_.vector == nullptr)
     return Status::not_found("this build has no kernels for instruction set '", isa, "'");
   const Topology topology = detect_topology();
@@ -88,6 +89,7 @@ Result<std::unique_ptr<Device>> CpuDevice::create(const DeviceInfo& info, const 
     DUNLIN_ASSIGN_OR_RETURN(auto team, make_team(n, topology, plan));
     device->teams_.push_back(std::move(team));
   }
+  device->info_.n_threads = n_decode;
   device->info_.detail = str_cat(n_decode, " threads for decode, ", n_prefill, " for prefill");
   return std::unique_ptr<Device>(std::move(device));
 }
@@ -96,6 +98,18 @@ Result<std::unique_ptr<Plan>> CpuDevice::compile(const Graph& graph, const PlanB
                                                  const CompileOptions& options) {
   DUNLIN_ASSIGN_OR_RETURN(LoweredPlan lowered, lower(graph, bindings, isa_, options.observer != nullptr));
   return CpuPlan::create(graph, std::move(lowered), {decode_team(), prefill_team()}, options.observer);
+}
+
+Device::Roofline CpuDevice::measure_roofline() {
+  const std::string isa = isa_.linear->isa;
+  Roofline roofline;
+  if (const auto read = measure_read_bandwidth(*decode_team(), isa, kProbeSeconds); read.is_ok())
+    roofline.read_gb_s = read->median_gb_per_s;
+  if (const auto peak = measure_int8_peak(*prefill_team(), isa, kProbeSeconds); peak.is_ok()) {
+    roofline.int8_tops = peak->median_tops;
+    roofline.int8_instruction = peak->instruction;
+  }
+  return roofline;
 }
 
 class CpuBackend final : public Backend {
@@ -113,7 +127,7 @@ std::vector<DeviceInfo> CpuBackend::enumerate() const {
   std::vector<DeviceInfo> devices;
   for (const std::string_view isa : runnable_isas(features)) {
     const std::string name(isa);
-    if (find_linear_table(name.c_str()) == nullptr || find_vector_kernels(isa) == nullptr) continue;
+    if (find_linear_table(name.c_str()) == nullptr || find_vector_table(std::string(isa).c_str()) == nullptr) continue;
     DeviceInfo info;
     info.id = kIdPrefix + name;
     info.kind = DeviceKind::kCpu;

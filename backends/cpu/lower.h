@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "backends/cpu/kernels/vector.h"
 #include "backends/cpu/linear_tables.h"
 #include "backends/cpu/phase.h"
-#include "backends/cpu/vector_tables.h"
 #include "core/base/aligned_buffer.h"
 #include "core/device/device.h"
 

@@ -32,7 +32,7 @@ class ReferenceDevice final : public Device {
                                                 const CompileOptions& options) override {
     return std::unique_ptr<dunlin::Plan>(std::make_unique<Plan>(graph, bindings, options));
   }
-  Roofline measure_roofline(int32_t) override { return {}; }
+  Roofline measure_roofline() override { return {}; }
 
  private:
   DeviceInfo info_;

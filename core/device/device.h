@@ -30,6 +30,7 @@ struct DeviceInfo {
   std::string detail;         // topology, capabilities: lines for `dunlin devices`
   uint64_t memory_bytes = 0;  // in all, as far as this process may use it
   uint64_t memory_free_bytes = 0;
+  int32_t n_threads = 0;      // of an opened device, for decode; 0 where it means nothing
   int32_t score = 0;          // automatic placement takes the highest that fits; 0: only when asked for
 };
 
@@ -121,7 +122,7 @@ class Device {
     double int8_tops = 0;
     std::string int8_instruction;  // what int8_tops is the ceiling of
   };
-  virtual Roofline measure_roofline(int32_t n_threads) = 0;
+  virtual Roofline measure_roofline() = 0;
 };
 
 class Backend {

@@ -69,7 +69,12 @@ Engine::Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> exe
   info_.weight_bytes = executor_->weight_bytes();
   info_.kv_bytes = executor_->kv_bytes();
   info_.workspace_bytes = executor_->workspace_bytes();
-  weight_bytes_per_token_ = dunlin::weight_bytes_per_token(executor_->graph_for(1));
+  const Graph& graph = executor_->graph_for(1);
+  info_.weight_bytes_per_token = weight_bytes_per_token(graph);
+  for (const Node& node : graph.nodes) {
+    const bool is_head = !node.outputs.empty() && node.outputs[0] == graph.logits;
+    (is_head ? info_.head_macs_per_token : info_.macs_per_token) += op_cost(graph, node, 1).macs;
+  }
   active_.reserve(size_t(options.n_sequences));
   views_.reserve(size_t(options.n_sequences));
   chunks_.reserve(size_t(options.n_sequences));
@@ -131,7 +136,7 @@ Device::Roofline Engine::measure_roofline() {
   std::promise<Device::Roofline> promise;
   {
     const std::lock_guard lock(mutex_);
-    mail_.calls.push_back([&] { promise.set_value(executor_->device().measure_roofline(0)); });
+    mail_.calls.push_back([&] { promise.set_value(executor_->device().measure_roofline()); });
     has_mail_ = true;
   }
   wake_.notify_one();
@@ -227,7 +232,7 @@ bool Engine::fill_step() {
     const auto tokens = s.tokens().subspan(size_t(s.n_computed()), size_t(chunk.n_tokens));
     DUNLIN_CHECK(inputs.add_sequence(tokens, s.n_computed(), s.blocks()));
     const bool is_complete = chunk.n_tokens == s.n_pending();
-    const int32_t first_wanted = s.is_scoring() ? 0 : is_complete ? chunk.n_tokens - 1 : chunk.n_tokens;
+    const int32_t first_wanted = s.is_scoring() ? s.n_unscored() : chunk.n_tokens - (is_complete ? 1 : 0);
     for (int32_t r = first_wanted; r < chunk.n_tokens; ++r) DUNLIN_CHECK(inputs.want_logits(first_row + r));
   }
   return inputs.n_rows() > 0;
@@ -249,16 +254,18 @@ void Engine::take_results() {
   finished_.clear();
   for (const ScheduledChunk& chunk : chunks_) {
     Sequence& s = *active_[size_t(chunk.sequence)];
-    const int32_t first = s.n_computed();
+    const int32_t first = s.n_computed() + std::max(0, s.n_unscored());
+    const int32_t n_scored = s.n_computed() + chunk.n_tokens - first;
     const bool was_prefilling = !s.is_decoding();
     s.advance(chunk.n_tokens, now);
     if (was_prefilling && s.is_decoding() && s.request().reuse_prefix) kv_.share(s.tokens(), s.blocks());
     reason.reset();
     if (s.is_scoring()) {
-      const auto rows = executor_->logits().subspan(logit_row * n_vocab, size_t(chunk.n_tokens) * n_vocab);
-      logit_row += size_t(chunk.n_tokens);
+      const auto n_rows = size_t(std::max(0, n_scored));
+      const auto rows = executor_->logits().subspan(logit_row * n_vocab, n_rows * n_vocab);
+      logit_row += n_rows;
       if (s.n_pending() == 0) reason = FinishReason::kLength;
-      if (!s.score(rows, int64_t(n_vocab), first, chunk.n_tokens)) reason = FinishReason::kError;
+      if (!s.score(rows, int64_t(n_vocab), first, int32_t(n_rows))) reason = FinishReason::kError;
     } else if (s.n_pending() == 0) {
       reason = s.sample(executor_->logits().subspan(logit_row * n_vocab, n_vocab), now);
       ++logit_row;

@@ -44,6 +44,9 @@ struct EngineInfo {
   uint64_t weight_bytes = 0;
   uint64_t kv_bytes = 0;
   uint64_t workspace_bytes = 0;
+  int64_t weight_bytes_per_token = 0;  // that one token of decode reads
+  int64_t macs_per_token = 0;          // of the matrix products, the head left out
+  int64_t head_macs_per_token = 0;
 };
 
 // Counted since the engine was made.
@@ -76,7 +79,6 @@ class Engine {
   Device::Roofline measure_roofline();
   // The graph and the phases that serve steps of n_rows rows, as text.
   std::string describe_plan(int32_t n_rows) const;
-  int64_t weight_bytes_per_token() const { return weight_bytes_per_token_; }
 
  private:
   struct Mail {
@@ -100,7 +102,6 @@ class Engine {
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Executor> executor_;
   EngineInfo info_;
-  int64_t weight_bytes_per_token_ = 0;
   std::atomic<uint64_t> next_id_{1};
 
   // The engine thread's own.

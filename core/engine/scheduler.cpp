@@ -20,10 +20,11 @@ void schedule_step(std::span<const SequenceView> sequences, const ScheduleLimits
     const SequenceView& s = sequences[i];
     if (s.is_decoding || s.n_pending == 0 || rows == 0 || logit_rows == 0) continue;
     int32_t n = std::min(s.n_pending, rows);
-    if (s.wants_all_logits) n = std::min(n, logit_rows);
+    const bool scores = s.n_unscored >= 0;
+    if (scores) n = std::min(n, s.n_unscored + logit_rows);
     out.push_back({int32_t(i), n});
     rows -= n;
-    logit_rows -= s.wants_all_logits ? n : 1;
+    logit_rows -= scores ? std::max(0, n - s.n_unscored) : 1;
   }
 }
 

@@ -12,7 +12,8 @@ namespace dunlin {
 struct SequenceView {
   int32_t n_pending = 0;       // tokens whose keys and values are still to be computed
   bool is_decoding = false;    // past its prompt: n_pending is 1
-  bool wants_all_logits = false;  // scoring: every row takes a logit row
+  // Scoring: every pending token after the first n_unscored takes a logit row. -1: no scoring, the last one does.
+  int32_t n_unscored = -1;
 };
 
 struct ScheduleLimits {

@@ -2,6 +2,7 @@
 // Owned by the engine's thread.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,7 +29,9 @@ class Sequence {
   int32_t n_pending() const { return int32_t(tokens_.size()) - n_computed_; }
   bool is_scoring() const { return request_.score_from >= 0; }
   bool is_decoding() const { return n_computed_ >= n_prompt_; }
-  SequenceView view() const { return {n_pending(), is_decoding(), is_scoring()}; }
+  // Scoring: pending tokens whose logits nobody wants; the logits of a token tell about the next. Else -1.
+  int32_t n_unscored() const { return is_scoring() ? std::max(0, request_.score_from - 1 - n_computed_) : -1; }
+  SequenceView view() const { return {n_pending(), is_decoding(), n_unscored()}; }
   std::vector<int32_t>& blocks() { return blocks_; }
 
   void start(int32_t n_reused, int64_t now_us);

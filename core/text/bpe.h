@@ -32,11 +32,10 @@ struct BpeSymbol {
   int32_t next = -1;
 };
 
-// A pair of neighbours that can be merged.
+// A symbol that can be merged with its right neighbour.
 struct BpeCandidate {
-  uint32_t rank = 0;  // lower is merged first
-  int32_t left = 0;   // also the place in the text, for ties
-  int32_t right = 0;
+  uint32_t rank = 0;   // lower is merged first
+  int32_t left = 0;    // also the place in the text, for ties
   uint32_t bytes = 0;  // of both together: tells whether the candidate is still what it was
   int32_t id = -1;     // of the result
 };

@@ -36,7 +36,7 @@ void merge_symbols(BpeScratch& scratch, const FindMerge& find_merge) {
     const BpeSymbol& l = symbols[size_t(left)];
     const BpeSymbol& r = symbols[size_t(right)];
     const std::optional<BpeMerge> merge = find_merge(l, r);
-    if (merge) heap.push_back({merge->rank, left, right, l.bytes + r.bytes, merge->id});
+    if (merge) heap.push_back({merge->rank, left, l.bytes + r.bytes, merge->id});
     return merge.has_value();
   };
 
@@ -48,10 +48,9 @@ void merge_symbols(BpeScratch& scratch, const FindMerge& find_merge) {
     const BpeCandidate best = heap.back();
     heap.pop_back();
     BpeSymbol& left = symbols[size_t(best.left)];
-    BpeSymbol& right = symbols[size_t(best.right)];
-    const bool is_current = left.bytes != 0 && right.bytes != 0 && left.next == best.right &&
-                            left.bytes + right.bytes == best.bytes;
-    if (!is_current) continue;
+    if (left.bytes == 0 || left.next < 0) continue;
+    BpeSymbol& right = symbols[size_t(left.next)];
+    if (left.bytes + right.bytes != best.bytes) continue;
     left.bytes = best.bytes;
     left.id = best.id;
     left.next = right.next;

@@ -24,7 +24,7 @@ class VocabularyReader final : public nlohmann::json_sax<Json> {
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
   bool number_float(double value, const std::string&) override { return add(value); }
-  bool binary(std::vector<uint8_t>&) override { return fail("holds binary data"); }
+  bool binary(Json::binary_t&) override { return fail("holds binary data"); }
   bool number_integer(int64_t value) override {
     return place() == Place::kVocab ? fail("gives a token the id ", value) : add(value);
   }

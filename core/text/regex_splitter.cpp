@@ -18,7 +18,7 @@ constexpr uint32_t kMaxHeapKib = 64 * 1024;
 // PCRE2 does not count how far a repetition runs, so that a failing x+ at each place of a text of n x's is
 // free, and takes n^2 time. A callout between any two items of the expression adds these moves up, over all
 // of a text.
-constexpr uint64_t kMovesPerByte = 256;
+constexpr uint64_t kMovesPerByte = 128;
 constexpr uint64_t kMovesOfAnyText = 1'000'000;
 
 struct MoveBudget {

@@ -98,6 +98,9 @@ Status PipelineReader::read_model(const Json& model) {
   }
   const Json& dropout = member(model, "dropout");
   if (dropout.is_number() && dropout.get<double>() != 0) return unsupported("model.dropout is not supported");
+  // Those of the right kind have been read already, and left out of the document.
+  if (model.contains("vocab")) return corrupt("model.vocab is no object");
+  if (model.contains("merges")) return corrupt("model.merges is no list");
   if (spec_.tokens.empty()) return corrupt("model.vocab is missing or empty");
   spec_.ignore_merges = flag_of(member(model, "ignore_merges"), false);
   return Status::ok();
@@ -119,8 +122,8 @@ Status PipelineReader::read_added_token(const Json& token) {
   const uint64_t id = id_value.get<uint64_t>();
   const std::string_view text = text_of(content);
   if (id >= kMaxTokenizerTokens) {
-    return corrupt("the added token ", printable(text), " has the id ", id, "; at most ", kMaxTokenizerTokens - 1,
-                   " expected");
+    return corrupt("the added token ", printable(text), " has the id ", id, "; at most ",
+                   kMaxTokenizerTokens - 1, " expected");
   }
   if (id >= spec_.tokens.size()) {
     spec_.tokens.resize(id + 1);

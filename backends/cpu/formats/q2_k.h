@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "backends/cpu/compiler.h"
 #include "core/tensor/dtype.h"
 
 namespace dunlin::cpu {
@@ -31,22 +32,23 @@ struct Q2K {
   static constexpr bool kCentered = false;
   static constexpr bool kHasMin = true;
 
-  static void unpack(const Block& b, int g, int row0, typename V::Bytes (&w)[8]) {
-    for (int t = 0; t < 4; ++t) {
-      const auto x = V::load(b.qs[g >> 1][t] + 4 * row0);
-      if (g & 1) {
-        w[t] = V::template move_bits<4, 0, 3>(x);
-        w[4 + t] = V::template move_bits<6, 0, 3>(x);
-      } else {
-        w[t] = V::template move_bits<0, 0, 3>(x);
-        w[4 + t] = V::template move_bits<2, 0, 3>(x);
-      }
+  static DUNLIN_INLINE typename V::Bytes vector(const Block& b, int g, int v, int row0) {
+    const auto x = V::load(b.qs[g >> 1][v & 3] + 4 * row0);
+    switch ((g & 1) * 2 + (v >> 2)) {
+      case 0:
+        return V::template move_bits<0, 0, 3>(x);
+      case 1:
+        return V::template move_bits<2, 0, 3>(x);
+      case 2:
+        return V::template move_bits<4, 0, 3>(x);
+      default:
+        return V::template move_bits<6, 0, 3>(x);
     }
   }
-  static typename V::Ints scale(const Block& b, int j, int row0) {
+  static DUNLIN_INLINE typename V::Ints scale(const Block& b, int j, int row0) {
     return V::template field<0, 0, 15>(V::load_u8(b.sm[j] + row0));
   }
-  static typename V::Ints minimum(const Block& b, int j, int row0) {
+  static DUNLIN_INLINE typename V::Ints minimum(const Block& b, int j, int row0) {
     return V::template field<4, 0, 15>(V::load_u8(b.sm[j] + row0));
   }
   static typename V::Floats d(const Block& b, const uint16_t*, int row0) { return V::load_f16(b.d + row0); }

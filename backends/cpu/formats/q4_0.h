@@ -30,8 +30,8 @@ struct Q4_0 {
   static constexpr int kBits = 4;
   static constexpr bool kHasMin = false;
 
-  static void unpack(const Block& b, int row0, typename V::Bytes (&w)[8]) {
-    unpack_nibbles<V>(b.qs, row0, w);
+  static DUNLIN_INLINE typename V::Bytes vector(const Block& b, int v, int row0) {
+    return nibbles<V>(b.qs, v, row0);
   }
   static typename V::Ints start(const A32Block& a) { return V::broadcast(a.minus8_sum); }
   static typename V::Floats d(const Block&, const uint16_t* plane, int row0) {
@@ -46,8 +46,8 @@ struct Q4_1 {
   static constexpr int kBits = 4;
   static constexpr bool kHasMin = true;
 
-  static void unpack(const Block& b, int row0, typename V::Bytes (&w)[8]) {
-    unpack_nibbles<V>(b.qs, row0, w);
+  static DUNLIN_INLINE typename V::Bytes vector(const Block& b, int v, int row0) {
+    return nibbles<V>(b.qs, v, row0);
   }
   static typename V::Ints start(const A32Block&) { return V::broadcast(0); }
   static typename V::Floats d(const Block& b, const uint16_t*, int row0) { return V::load_f16(b.d + row0); }

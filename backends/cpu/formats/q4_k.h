@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "backends/cpu/compiler.h"
 #include "core/tensor/dtype.h"
 
 namespace dunlin::cpu {
@@ -33,30 +34,27 @@ static_assert(sizeof(Q4KPanel) == 16 * 144);
 // How a block of 16 rows becomes the registers of lanes row0, row0 + 1, ... (kernels/tile_a256.inl).
 template <class V>
 struct KScaleReader {
-  static typename V::Ints scale(const KScales16& s, int j, int row0) {
+  static DUNLIN_INLINE typename V::Ints scale(const KScales16& s, int j, int row0) {
     return V::either(V::template field<0, 0, 15>(V::load_u8(s.lo[j] + row0)), top<0>(s, j, row0));
   }
-  static typename V::Ints minimum(const KScales16& s, int j, int row0) {
+  static DUNLIN_INLINE typename V::Ints minimum(const KScales16& s, int j, int row0) {
     return V::either(V::template field<4, 0, 15>(V::load_u8(s.lo[j] + row0)), top<2>(s, j, row0));
   }
 
  private:
   template <int kBit>
-  static typename V::Ints top(const KScales16& s, int j, int row0) {
+  static DUNLIN_INLINE typename V::Ints top(const KScales16& s, int j, int row0) {
     const auto hi = V::load_u8(s.hi[j & 3] + row0);
     return j < 4 ? V::template field<kBit, 4, 3>(hi) : V::template field<kBit + 4, 4, 3>(hi);
   }
 };
 
-// 32 four-bit elements of each row, four in each vector, as one qs[j] above. Q4_0 and Q4_1 store theirs
-// alike.
+// Vector v of the 8 that hold 32 four-bit elements of each row, as one qs[j] above. Q4_0 and Q4_1 store
+// theirs alike.
 template <class V>
-void unpack_nibbles(const uint8_t (&qs)[4][64], int row0, typename V::Bytes (&w)[8]) {
-  for (int t = 0; t < 4; ++t) {
-    const auto x = V::load(qs[t] + 4 * row0);
-    w[t] = V::template move_bits<0, 0, 15>(x);
-    w[4 + t] = V::template move_bits<4, 0, 15>(x);
-  }
+DUNLIN_INLINE typename V::Bytes nibbles(const uint8_t (&qs)[4][64], int v, int row0) {
+  const auto x = V::load(qs[v & 3] + 4 * row0);
+  return v < 4 ? V::template move_bits<0, 0, 15>(x) : V::template move_bits<4, 0, 15>(x);
 }
 
 template <class V>
@@ -68,14 +66,14 @@ struct Q4K {
   static constexpr bool kCentered = false;
   static constexpr bool kHasMin = true;
 
-  // Elements 32g .. 32g + 31 of each row, four in each vector.
-  static void unpack(const Block& b, int g, int row0, typename V::Bytes (&w)[8]) {
-    unpack_nibbles<V>(b.qs[g], row0, w);
+  // Elements 32g + 4v .. 32g + 4v + 3 of each row.
+  static DUNLIN_INLINE typename V::Bytes vector(const Block& b, int g, int v, int row0) {
+    return nibbles<V>(b.qs[g], v, row0);
   }
-  static typename V::Ints scale(const Block& b, int j, int row0) {
+  static DUNLIN_INLINE typename V::Ints scale(const Block& b, int j, int row0) {
     return KScaleReader<V>::scale(b.scales, j, row0);
   }
-  static typename V::Ints minimum(const Block& b, int j, int row0) {
+  static DUNLIN_INLINE typename V::Ints minimum(const Block& b, int j, int row0) {
     return KScaleReader<V>::minimum(b.scales, j, row0);
   }
   static typename V::Floats d(const Block& b, const uint16_t*, int row0) {

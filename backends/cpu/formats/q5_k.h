@@ -16,24 +16,31 @@ struct Q5KPanel {
 };
 static_assert(sizeof(Q5KPanel) == 16 * 176);
 
-// 32 five-bit elements of each row: nibbles as in Q4_K, top bits as in qh above. Q5_0 and Q5_1 store theirs
-// alike.
+// Vector v of the 8 that hold 32 five-bit elements of each row: nibbles as in Q4_K, top bits as in qh above.
+// Q5_0 and Q5_1 store theirs alike.
 template <class V>
-void unpack_five_bits(const uint8_t (&qs)[4][64], const uint8_t (&qh)[64], int row0,
-                      typename V::Bytes (&w)[8]) {
+DUNLIN_INLINE typename V::Bytes five_bits(const uint8_t (&qs)[4][64], const uint8_t (&qh)[64], int v,
+                                          int row0) {
+  const auto low = nibbles<V>(qs, v, row0);
   const auto h = V::load(qh + 4 * row0);
-  const auto x0 = V::load(qs[0] + 4 * row0);
-  const auto x1 = V::load(qs[1] + 4 * row0);
-  const auto x2 = V::load(qs[2] + 4 * row0);
-  const auto x3 = V::load(qs[3] + 4 * row0);
-  w[0] = V::merge(V::template move_bits<0, 0, 15>(x0), V::template move_bits<0, 4, 1>(h));
-  w[1] = V::merge(V::template move_bits<0, 0, 15>(x1), V::template move_bits<1, 4, 1>(h));
-  w[2] = V::merge(V::template move_bits<0, 0, 15>(x2), V::template move_bits<2, 4, 1>(h));
-  w[3] = V::merge(V::template move_bits<0, 0, 15>(x3), V::template move_bits<3, 4, 1>(h));
-  w[4] = V::merge(V::template move_bits<4, 0, 15>(x0), V::template move_bits<4, 4, 1>(h));
-  w[5] = V::merge(V::template move_bits<4, 0, 15>(x1), V::template move_bits<5, 4, 1>(h));
-  w[6] = V::merge(V::template move_bits<4, 0, 15>(x2), V::template move_bits<6, 4, 1>(h));
-  w[7] = V::merge(V::template move_bits<4, 0, 15>(x3), V::template move_bits<7, 4, 1>(h));
+  switch (v) {
+    case 0:
+      return V::merge(low, V::template move_bits<0, 4, 1>(h));
+    case 1:
+      return V::merge(low, V::template move_bits<1, 4, 1>(h));
+    case 2:
+      return V::merge(low, V::template move_bits<2, 4, 1>(h));
+    case 3:
+      return V::merge(low, V::template move_bits<3, 4, 1>(h));
+    case 4:
+      return V::merge(low, V::template move_bits<4, 4, 1>(h));
+    case 5:
+      return V::merge(low, V::template move_bits<5, 4, 1>(h));
+    case 6:
+      return V::merge(low, V::template move_bits<6, 4, 1>(h));
+    default:
+      return V::merge(low, V::template move_bits<7, 4, 1>(h));
+  }
 }
 
 template <class V>
@@ -45,13 +52,13 @@ struct Q5K {
   static constexpr bool kCentered = false;
   static constexpr bool kHasMin = true;
 
-  static void unpack(const Block& b, int g, int row0, typename V::Bytes (&w)[8]) {
-    unpack_five_bits<V>(b.qs[g], b.qh[g], row0, w);
+  static DUNLIN_INLINE typename V::Bytes vector(const Block& b, int g, int v, int row0) {
+    return five_bits<V>(b.qs[g], b.qh[g], v, row0);
   }
-  static typename V::Ints scale(const Block& b, int j, int row0) {
+  static DUNLIN_INLINE typename V::Ints scale(const Block& b, int j, int row0) {
     return KScaleReader<V>::scale(b.scales, j, row0);
   }
-  static typename V::Ints minimum(const Block& b, int j, int row0) {
+  static DUNLIN_INLINE typename V::Ints minimum(const Block& b, int j, int row0) {
     return KScaleReader<V>::minimum(b.scales, j, row0);
   }
   static typename V::Floats d(const Block& b, const uint16_t*, int row0) {

@@ -10,9 +10,7 @@
 // y += d_a d S, S = sum_j sc_j (dot_j - 32 sum16_j).
 #pragma once
 
-#include <cstdint>
-
-#include "core/tensor/dtype.h"
+#include "backends/cpu/formats/q4_k.h"
 
 namespace dunlin::cpu {
 
@@ -32,22 +30,23 @@ struct Q6K {
   static constexpr bool kCentered = true;
   static constexpr bool kHasMin = false;
 
-  static void unpack(const Block& b, int g, int row0, typename V::Bytes (&w)[8]) {
-    for (int t = 0; t < 4; ++t) {
-      const auto x = V::load(b.ql[g][t] + 4 * row0);
-      const auto h = V::load(b.qh[g >> 1][t] + 4 * row0);
-      const auto low = V::template move_bits<0, 0, 15>(x);
-      const auto high = V::template move_bits<4, 0, 15>(x);
-      if (g & 1) {
-        w[t] = V::merge(low, V::template move_bits<4, 4, 3>(h));
-        w[4 + t] = V::merge(high, V::template move_bits<6, 4, 3>(h));
-      } else {
-        w[t] = V::merge(low, V::template move_bits<0, 4, 3>(h));
-        w[4 + t] = V::merge(high, V::template move_bits<2, 4, 3>(h));
-      }
+  static DUNLIN_INLINE typename V::Bytes vector(const Block& b, int g, int v, int row0) {
+    const auto low = nibbles<V>(b.ql[g], v, row0);
+    const auto h = V::load(b.qh[g >> 1][v & 3] + 4 * row0);
+    switch ((g & 1) * 2 + (v >> 2)) {
+      case 0:
+        return V::merge(low, V::template move_bits<0, 4, 3>(h));
+      case 1:
+        return V::merge(low, V::template move_bits<2, 4, 3>(h));
+      case 2:
+        return V::merge(low, V::template move_bits<4, 4, 3>(h));
+      default:
+        return V::merge(low, V::template move_bits<6, 4, 3>(h));
     }
   }
-  static typename V::Ints scale(const Block& b, int j, int row0) { return V::load_i8(b.sc[j] + row0); }
+  static DUNLIN_INLINE typename V::Ints scale(const Block& b, int j, int row0) {
+    return V::load_i8(b.sc[j] + row0);
+  }
   static typename V::Floats d(const Block&, const uint16_t* plane, int row0) {
     return V::load_f16(plane + row0);
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "backends/cpu/activation.h"
+#include "backends/cpu/compiler.h"
 #include "core/tensor/dtype.h"
 
 namespace dunlin::cpu {
@@ -24,8 +25,8 @@ struct Q8_0 {
   static constexpr int kBits = 8;
   static constexpr bool kHasMin = false;
 
-  static void unpack(const Block& b, int row0, typename V::Bytes (&w)[8]) {
-    for (int t = 0; t < 8; ++t) w[t] = V::load_biased(b.qs[t] + 4 * row0);
+  static DUNLIN_INLINE typename V::Bytes vector(const Block& b, int v, int row0) {
+    return V::load_biased(b.qs[v] + 4 * row0);
   }
   static typename V::Ints start(const A32Block& a) { return V::bias_start(a.minus128_sum); }
   static typename V::Floats d(const Block&, const uint16_t* plane, int row0) {

@@ -3,6 +3,7 @@
 // keep this file's copy of an inline function for the whole program.
 #include <immintrin.h>
 
+#include "backends/cpu/compiler.h"
 #include "backends/cpu/formats/dense.h"
 #include "backends/cpu/formats/q2_k.h"
 #include "backends/cpu/formats/q4_0.h"

@@ -1,6 +1,8 @@
 // The matrix kernels of any machine.
 // Only declarations, plain data and templates over the anonymous Lanes may be included here: the linker could
 // keep this file's copy of an inline function for the whole program.
+#define DUNLIN_LANES_IN_MEMORY
+#include "backends/cpu/compiler.h"
 #include "backends/cpu/formats/dense.h"
 #include "backends/cpu/formats/q2_k.h"
 #include "backends/cpu/formats/q4_0.h"

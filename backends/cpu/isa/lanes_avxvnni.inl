@@ -8,27 +8,20 @@ struct Lanes : Lanes256 {
     return _mm256_dpwssd_avx_epi32(acc, pairs, broadcast(load_dword(two)));
   }
 
-  template <int kBits, int kVectors>
-  static Ints dot(Ints acc, const Bytes* w, const int8_t* a) {
-#pragma GCC unroll 8
-    for (int i = 0; i < kVectors; ++i)
-      acc = _mm256_dpbusd_avx_epi32(acc, w[i], broadcast(load_dword(a + 4 * i)));
-    return acc;
-  }
-
+  // Dot products
+  using Acc = Ints;
   using Scale = Floats;
   using Sum = Floats;
-  static Scale to_scale(Ints x) {
-    return to_floats(x);
+  template <int kBits>
+  static constexpr int kRun = 8;
+  static Acc begin(Ints start) { return start; }
+  template <int kBits>
+  static Acc accumulate(Acc acc, Bytes w, const int8_t* a) {
+    return _mm256_dpbusd_avx_epi32(acc, w, broadcast(load_dword(a)));
   }
-  static Sum zero_sum() {
-    return zero();
-  }
-  template <int kBits, int kVectors>
-  static Sum add_scaled(Sum sum, Ints start, const Bytes* w, const int8_t* a, Scale scale) {
-    return fma(to_floats(dot<kBits, kVectors>(start, w, a)), scale, sum);
-  }
-  static Floats sum_to_floats(Sum sum) {
-    return sum;
-  }
+  static Ints end(Ints, Acc acc) { return acc; }
+  static Scale to_scale(Ints x) { return to_floats(x); }
+  static Sum zero_sum() { return zero(); }
+  static Sum add_scaled(Sum sum, Acc acc, Scale scale) { return fma(to_floats(acc), scale, sum); }
+  static Floats sum_to_floats(Sum sum) { return sum; }
 };

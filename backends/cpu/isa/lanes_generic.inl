@@ -128,22 +128,23 @@ struct Lanes {
   }
 
   // Dot products
-  template <int kBits, int kVectors>
-  static Ints dot(Ints acc, const Bytes* w, const int8_t* a) {
-    for (int v = 0; v < kVectors; ++v)
-      for (int r = 0; r < 16; ++r)
-        for (int i = 0; i < 4; ++i) acc.v[r] += int32_t(w[v].v[4 * r + i]) * a[4 * v + i];
-    return acc;
-  }
-
+  using Acc = Ints;
   using Scale = Floats;
   using Sum = Floats;
+  template <int kBits>
+  static constexpr int kRun = 8;
+  static Acc begin(const Ints& start) { return start; }
+  template <int kBits>
+  static Acc accumulate(Acc acc, const Bytes& w, const int8_t* a) {
+    for (int r = 0; r < 16; ++r)
+      for (int i = 0; i < 4; ++i) acc.v[r] += int32_t(w.v[4 * r + i]) * a[i];
+    return acc;
+  }
+  static Ints end(const Ints&, const Acc& acc) { return acc; }
   static Scale to_scale(const Ints& x) { return to_floats(x); }
   static Sum zero_sum() { return zero(); }
-  template <int kBits, int kVectors>
-  static Sum add_scaled(const Sum& sum, const Ints& start, const Bytes* w, const int8_t* a,
-                        const Scale& scale) {
-    return fma(to_floats(dot<kBits, kVectors>(start, w, a)), scale, sum);
+  static Sum add_scaled(const Sum& sum, const Acc& acc, const Scale& scale) {
+    return fma(to_floats(acc), scale, sum);
   }
   static Floats sum_to_floats(const Sum& sum) { return sum; }
 

@@ -45,22 +45,21 @@ class MessageWriter {
   // --- content ---
 
   Status prepare_content(Dict& message) {
-    const Value* content = message.find("content");
-    if (is_absent(content)) {
-      const bool stays_none = message.find("tool_calls") && message.find("role")->is_text("assistant");
-      return set(message, "content", stays_none ? Value::none() : message_text(""));
+    const Value* given = message.find("content");
+    const bool is_call = message.find("tool_calls") && message.find("role")->is_text("assistant");
+    if (is_absent(given) && is_call) return set(message, "content", Value::none());
+    const Value content = is_absent(given) ? message_text("") : *given;
+    if (content.is_string()) {
+      Result<Value> text = traits_.needs_content_parts ? wrapped(content) : content;
+      if (!text.is_ok()) return text.status();
+      return set(message, "content", std::move(*text));
     }
-    if (content->is_string()) {
-      if (!traits_.needs_content_parts) return Status::ok();
-      DUNLIN_ASSIGN_OR_RETURN(Value parts, wrapped(*content));
-      return set(message, "content", std::move(parts));
-    }
-    if (!content->is_list()) {
+    if (!content.is_list()) {
       return Status::invalid("'content' must be a string, null or a list of parts, not ",
-                             content->type_name());
+                             content.type_name());
     }
     if (traits_.takes_content_parts) return Status::ok();
-    DUNLIN_ASSIGN_OR_RETURN(Value text, joined(*content->as_list()));
+    DUNLIN_ASSIGN_OR_RETURN(Value text, joined(*content.as_list()));
     return set(message, "content", std::move(text));
   }
 

@@ -279,20 +279,23 @@ Result<ExpressionPtr> ExpressionParser::parse_dict() {
 Result<ExpressionPtr> ExpressionParser::with_suffixes(ExpressionPtr base, bool with_filters) {
   const Position position = base->position;
   std::vector<Suffix> suffixes;
+  bool filtered = false;  // members come before filters and tests only: `a|f[0]` must be `(a|f)[0]`
   for (;;) {
     Result<Suffix> suffix = Status::internal("no suffix");
     const Position at = stream_.position();
-    if (stream_.is_operator(".")) {
+    if (!filtered && stream_.is_operator(".")) {
       suffix = parse_member();
-    } else if (stream_.is_operator("[")) {
+    } else if (!filtered && stream_.is_operator("[")) {
       suffix = parse_subscript();
     } else if (stream_.is_operator("(")) {
       DUNLIN_ASSIGN_OR_RETURN(auto arguments, parse_arguments());
       suffix = Suffix{at, CallSuffix{std::move(arguments)}};
     } else if (with_filters && stream_.skip_operator("|")) {
       suffix = parse_filter();
+      filtered = true;
     } else if (with_filters && stream_.skip_name("is")) {
       suffix = parse_test();
+      filtered = true;
     } else {
       break;
     }

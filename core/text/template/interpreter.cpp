@@ -178,9 +178,8 @@ class Interpreter {
       DUNLIN_ASSIGN_OR_RETURN(*items, chosen_items(node, std::move(*items)));
     }
     if (items->empty()) return run_scoped(node.otherwise, out);
-    const auto loop = std::make_shared<Loop>(std::move(*items), ++loop_depth_);
+    const auto loop = std::make_shared<Loop>(std::move(*items));
     Result<Flow> flow = run_loop(node, loop, position, out);
-    --loop_depth_;
     loop->end();
     return flow;
   }
@@ -314,7 +313,6 @@ class Interpreter {
   std::shared_ptr<Scope> scope_;  // the innermost
   Evaluator evaluator_;
   int call_depth_ = 0;
-  int64_t loop_depth_ = 0;
   std::vector<std::shared_ptr<Scope>> captured_scopes_;
 };
 

@@ -43,8 +43,8 @@ Result<Value> Loop::attribute(Heap& heap, std::string_view name) {
   if (name == "length") return Value::integer(length);
   if (name == "revindex") return Value::integer(length - at);
   if (name == "revindex0") return Value::integer(length - at - 1);
-  if (name == "depth") return Value::integer(depth_);
-  if (name == "depth0") return Value::integer(depth_ - 1);
+  if (name == "depth") return Value::integer(1);
+  if (name == "depth0") return Value::integer(0);
   if (name == "previtem")
     return at > 0 && at <= length ? items_[size_t(at - 1)] : Value::undefined("there is no previous item");
   if (name == "nextitem")

@@ -10,7 +10,7 @@ namespace dunlin::jinja {
 
 class Loop : public Object, public std::enable_shared_from_this<Loop> {
  public:
-  Loop(std::vector<Value> items, int64_t depth) : items_(std::move(items)), depth_(depth) {}
+  explicit Loop(std::vector<Value> items) : items_(std::move(items)) {}
 
   size_t size() const { return items_.size(); }
   const Value& item(size_t index) const { return items_[index]; }
@@ -19,7 +19,8 @@ class Loop : public Object, public std::enable_shared_from_this<Loop> {
   void end();
 
   std::string_view type_name() const override { return "loop"; }
-  // index index0 revindex revindex0 first last length depth depth0 previtem nextitem cycle changed
+  // index index0 revindex revindex0 first last length previtem nextitem cycle changed, and depth and depth0,
+  // which count only recursive loops and so are 1 and 0.
   Result<Value> attribute(Heap& heap, std::string_view name) override;
 
   // Whether the values differ from those of the last call.
@@ -29,7 +30,6 @@ class Loop : public Object, public std::enable_shared_from_this<Loop> {
  private:
   std::vector<Value> items_;
   size_t index_ = 0;
-  int64_t depth_;
   bool has_seen_ = false;
   Value last_seen_;  // a tuple of the heap
 };

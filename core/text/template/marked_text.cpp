@@ -1,6 +1,7 @@
 #include "core/text/template/marked_text.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/check.h"
 

@@ -1,5 +1,6 @@
 #include "core/text/template/parser.h"
 
+#include <algorithm>
 #include <initializer_list>
 
 #include "core/text/template/expression_parser.h"
@@ -116,9 +117,14 @@ class StatementParser {
     return expect_block_end();
   }
 
+  static bool names_loop(const Target& target) {
+    return target.name == "loop" || std::any_of(target.parts.begin(), target.parts.end(), names_loop);
+  }
+
   Status parse_for(Block& block, Position position) {
     ForStatement statement;
     DUNLIN_ASSIGN_OR_RETURN(statement.target, expressions_.parse_target(false));
+    if (names_loop(statement.target)) return stream_.error(position, "a loop cannot assign to 'loop'");
     if (!stream_.skip_name("in")) return stream_.unexpected("'in'");
     DUNLIN_ASSIGN_OR_RETURN(statement.items, expressions_.parse_unconditional_tuple());
     if (stream_.skip_name("if")) {

@@ -8,11 +8,16 @@ namespace {
 
 std::atomic<size_t> largest{0};
 
-void* counted(size_t size) {
+// Null if there is no memory.
+void* counted(size_t size) noexcept {
   size_t seen = largest.load(std::memory_order_relaxed);
   while (size > seen && !largest.compare_exchange_weak(seen, size, std::memory_order_relaxed)) {
   }
-  if (void* out = std::malloc(size == 0 ? 1 : size)) return out;
+  return std::malloc(size == 0 ? 1 : size);
+}
+
+void* counted_or_throw(size_t size) {
+  if (void* out = counted(size)) return out;
   throw std::bad_alloc();
 }
 

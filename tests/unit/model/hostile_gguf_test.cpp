@@ -2,6 +2,7 @@
 // memory than the file justifies. Run under ASan and UBSan too.
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <random>
 #include <string>
 
 #include "core/model/model_files.h"
@@ -242,7 +243,22 @@ TEST_CASE("Hostile names are escaped in messages") {
   CHECK_THAT(open_copy(file.bytes()), Contains("\\x0a\\x00\\x1b[31m\\xff"));
 }
 
-TEST_CASE("Many empty keys, strings and tensors stay cheap") {
+TEST_CASE("Random damage gives an error or a model, nothing else") {
+  const RawBytes original = raw_llama().bytes();
+  const size_t header = original.size() - raw_llama().data.size();
+  std::mt19937 random(20240611);
+  int n_refused = 0;
+  reset_largest_allocation();
+  for (int round = 0; round < 20'000; ++round) {
+    RawBytes bytes = original;
+    for (uint32_t i = 0; i <= random() % 4; ++i) bytes[random() % header] = uint8_t(random());
+    n_refused += !open_model_bytes(bytes, kSource, Log()).is_ok();
+  }
+  CHECK(largest_allocation() < kMaxAllocation);
+  CHECK(n_refused > 10'000);
+}
+
+TEST_CASE("Many keys with a common prefix stay cheap") {
   // 65,536 pairs whose keys share a long prefix, the worst case for sorting names.
   RawGguf file;
   file.fields.push_back({"magic", raw_text("GGUF")});

@@ -125,7 +125,6 @@ std::string index_error(std::string_view weight_map) {
   directory.write("model.safetensors.index.json",
                   str_cat(R"({"metadata":{"total_size":16},"weight_map":)", weight_map, "}"));
   const auto parts = open_safetensors_directory(directory.path(), {});
-  if (parts.is_ok()) CHECK(parts->size() == 2);
   return parts.status().message();
 }
 
@@ -135,12 +134,12 @@ TEST_CASE("Shards are found by the index, which must agree with them") {
   CHECK_THAT(index_error(R"({"a":"one.safetensors","b":"one.safetensors"})"),
              Contains(file) && Contains("'b'"));
   CHECK_THAT(index_error(R"({"a":"two.safetensors","b":"two.safetensors"})"),
-             Contains(file) && Contains("'b'") || Contains("'a'"));
+             Contains(file) && Contains("'a', which 'two.safetensors' does not have"));
   CHECK_THAT(index_error(R"({"a":"one.safetensors","b":"two.safetensors","c":"two.safetensors"})"),
              Contains(file) && Contains("'c'"));
   CHECK_THAT(index_error(R"({"a":"one.safetensors","b":"gone.safetensors"})"), Contains("gone.safetensors"));
-  CHECK_THAT(index_error(R"({"a":"one.safetensors"})") + index_error(R"({})"),
-             Contains("weight_map is empty"));
+  CHECK(index_error(R"({"a":"one.safetensors"})").empty());
+  CHECK_THAT(index_error(R"({})"), Contains("weight_map is empty"));
   CHECK_THAT(index_error(R"({"a":1})"), Contains("'a' is no file name"));
   CHECK_THAT(index_error(R"([])"), Contains("weight_map"));
 }

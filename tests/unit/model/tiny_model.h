@@ -17,7 +17,7 @@ struct TinyOptions {
   bool qkv_bias = false;
   bool qk_norm = false;
   // Called before each tensor is added; false leaves it out.
-  std::function<bool(const std::string& name, Shape& shape, DType& type)> edit;
+  std::function<bool(const std::string& name, Shape& shape, DType& type)> edit = {};
 };
 
 inline constexpr int64_t kTinyEmbedding = 16;

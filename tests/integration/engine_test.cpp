@@ -1,0 +1,196 @@
+// The engine as a whole: batches, prefixes, cancellation, limits.
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "tests/support/engines.h"
+
+using namespace dunlin;
+using namespace dunlin::testing;
+
+namespace {
+
+std::vector<int32_t> encode(const Model& model, const char* text) {
+  auto ids = model.tokenizer().encode(text);
+  REQUIRE(ids.is_ok());
+  return std::move(ids).value();
+}
+
+constexpr const char* kPrompts[] = {"Once upon a time there was a poor woodcutter", "The dragon", "A princess who",
+                                    "In a dark forest there lived three bears, and the", "One day the king said",
+                                    "The fox", "Far away across the sea", "She opened the door and"};
+
+EngineOptions options_for(int32_t n_sequences, int32_t n_batch = 512) {
+  EngineOptions options;
+  options.n_ctx = 512;
+  options.n_sequences = n_sequences;
+  options.n_batch = n_batch;
+  return options;
+}
+
+std::vector<std::vector<int32_t>> run_all(Engine& engine, const Model& model, int32_t max_tokens, bool reuse) {
+  std::vector<std::shared_ptr<Recorder>> recorders;
+  for (const char* prompt : kPrompts) {
+    recorders.push_back(std::make_shared<Recorder>());
+    GenerationRequest request = greedy_request(encode(model, prompt), max_tokens);
+    request.reuse_prefix = reuse;
+    REQUIRE(engine.submit(std::move(request), recorders.back()).is_ok());
+  }
+  std::vector<std::vector<int32_t>> tokens;
+  for (auto& recorder : recorders) tokens.push_back(recorder->wait().tokens);
+  return tokens;
+}
+
+}  // namespace
+
+TEST_CASE("a batch of eight gives the greedy text of eight single runs on every device") {
+  for (const char* path : {kFairyGguf, kFairyDirectory}) {
+    const auto model = open_model(path);
+    for (const std::string& device : device_ids()) {
+      INFO(path << " on " << device);
+      EngineOptions one = options_for(1), eight = options_for(8);
+      one.device = eight.device = device;
+      const int32_t n = device == "reference" ? 8 : 48;
+      CHECK(run_all(*open_engine(model, eight), *model, n, false) == run_all(*open_engine(model, one), *model, n, false));
+    }
+  }
+}
+
+TEST_CASE("text does not depend on how a prompt is cut into steps") {
+  const auto model = open_model(kFairyGguf);
+  const auto prompt = encode(*model, read_text("tests/data/text/tales-valid.txt").substr(0, 900).c_str());
+  const auto whole = run(*open_engine(model, options_for(1)), greedy_request(prompt, 32)).tokens;
+  for (const int32_t n_batch : {1, 7, 64, 129})
+    CHECK(run(*open_engine(model, options_for(1, n_batch)), greedy_request(prompt, 32)).tokens == whole);
+}
+
+TEST_CASE("a reused prefix changes the work, not the text") {
+  const auto model = open_model(kFairyGguf);
+  const auto engine = open_engine(model, options_for(2));
+  auto prompt = encode(*model, read_text("tests/data/text/tales-valid.txt").substr(0, 1200).c_str());
+  GenerationRequest cold = greedy_request(prompt, 24);
+  cold.reuse_prefix = false;
+  const Outcome fresh = run(*engine, cold);
+  CHECK(fresh.result.stats.n_reused == 0);
+  CHECK(run(*engine, greedy_request(prompt, 24)).tokens == fresh.tokens);
+  const Outcome again = run(*engine, greedy_request(prompt, 24));
+  CHECK(again.tokens == fresh.tokens);
+  CHECK(again.result.stats.n_reused == int32_t(prompt.size()) - 1);
+  // Another text that shares a part that ends inside a block.
+  prompt.resize(prompt.size() - 37);
+  GenerationRequest other = greedy_request(prompt, 24);
+  other.reuse_prefix = false;
+  const Outcome other_fresh = run(*engine, other);
+  other.reuse_prefix = true;
+  const Outcome other_reused = run(*engine, other);
+  CHECK(other_reused.tokens == other_fresh.tokens);
+  CHECK(other_reused.result.stats.n_reused > 0);
+}
+
+TEST_CASE("many requests through few places, with eviction") {
+  const auto model = open_model(kFairyGguf);
+  const auto engine = open_engine(model, options_for(3, 64));
+  const auto expected = run_all(*open_engine(model, options_for(1)), *model, 20, false);
+  for (int round = 0; round < 4; ++round) CHECK(run_all(*engine, *model, 20, true) == expected);
+}
+
+TEST_CASE("two engines on one model do not disturb each other") {
+  const auto model = open_model(kFairyGguf);
+  const auto a = open_engine(model, options_for(2)), b = open_engine(model, options_for(2));
+  std::vector<std::vector<int32_t>> from_a;
+  std::thread other([&] { from_a = run_all(*a, *model, 24, true); });
+  const auto from_b = run_all(*b, *model, 24, true);
+  other.join();
+  CHECK(from_a == from_b);
+}
+
+TEST_CASE("a request can be cancelled while it runs and while it waits") {
+  const auto model = open_model(kFairyGguf);
+  const auto engine = open_engine(model, options_for(1));
+  const auto running = std::make_shared<Recorder>();
+  std::promise<void> started;
+  running->on_each = [&](int32_t n) {
+    if (n == 3) started.set_value();
+    return true;
+  };
+  const auto id = engine->submit(greedy_request(encode(*model, "The king"), 400), running);
+  REQUIRE(id.is_ok());
+  started.get_future().wait();
+  const auto waiting = std::make_shared<Recorder>();
+  const auto waiting_id = engine->submit(greedy_request(encode(*model, "The queen"), 400), waiting);
+  REQUIRE(waiting_id.is_ok());
+  engine->cancel(*waiting_id);
+  engine->cancel(*id);
+  const Outcome first = running->wait();
+  CHECK(first.result.reason == FinishReason::kCancelled);
+  CHECK(first.tokens.size() < 400);
+  const Outcome second = waiting->wait();
+  CHECK(second.result.reason == FinishReason::kCancelled);
+  CHECK(second.tokens.empty());
+}
+
+TEST_CASE("a listener's false ends the generation") {
+  const auto model = open_model(kFairyGguf);
+  const auto engine = open_engine(model, options_for(1));
+  const auto recorder = std::make_shared<Recorder>();
+  recorder->on_each = [](int32_t n) { return n < 5; };
+  REQUIRE(engine->submit(greedy_request(encode(*model, "The king"), 400), recorder).is_ok());
+  const Outcome outcome = recorder->wait();
+  CHECK(outcome.tokens.size() == 5);
+  CHECK(outcome.result.reason == FinishReason::kCancelled);
+}
+
+TEST_CASE("closing an engine ends its requests") {
+  const auto model = open_model(kFairyGguf);
+  const auto recorder = std::make_shared<Recorder>();
+  {
+    const auto engine = open_engine(model, options_for(1));
+    REQUIRE(engine->submit(greedy_request(encode(*model, "The king"), 400), recorder).is_ok());
+  }
+  const Outcome outcome = recorder->wait();
+  CHECK(outcome.result.reason != FinishReason::kError);
+}
+
+TEST_CASE("a prompt that does not fit is an error with both counts") {
+  const auto model = open_model(kFairyGguf);
+  EngineOptions options = options_for(1);
+  options.n_ctx = 16;
+  const auto engine = open_engine(model, options);
+  const auto refused = engine->submit(greedy_request(std::vector<int32_t>(16, 5), 1), std::make_shared<Recorder>());
+  REQUIRE_FALSE(refused.is_ok());
+  CHECK(refused.status().code() == StatusCode::kContextExceeded);
+  CHECK(refused.message().find("16 tokens") != std::string::npos);
+  CHECK(refused.message().find("context holds 16") != std::string::npos);
+  const Outcome longest = run(*engine, greedy_request(std::vector<int32_t>(15, 5), -1));
+  CHECK(longest.result.reason == FinishReason::kLength);
+  CHECK(longest.tokens.size() == 1);
+}
+
+TEST_CASE("a stop string ends the text before it, across token borders") {
+  const auto model = open_model(kFairyGguf);
+  const auto engine = open_engine(model, options_for(1));
+  const Outcome full = run(*engine, greedy_request(encode(*model, kPrompts[0]), 40));
+  REQUIRE(full.text.size() > 30);
+  const std::string stop = full.text.substr(17, 6);
+  GenerationRequest request = greedy_request(encode(*model, kPrompts[0]), 40);
+  request.stop = {stop};
+  const Outcome stopped = run(*engine, request);
+  CHECK(stopped.result.reason == FinishReason::kStopString);
+  CHECK(stopped.text == full.text.substr(0, full.text.find(stop)));
+}
+
+TEST_CASE("the same seed gives the same text in any batch, another seed another") {
+  const auto model = open_model(kFairyGguf);
+  const auto engine = open_engine(model, options_for(4));
+  GenerationRequest request = greedy_request(encode(*model, kPrompts[1]), 24);
+  request.sampling.temperature = 1;
+  request.sampling.seed = 7;
+  const auto alone = run(*engine, request).tokens;
+  std::vector<std::shared_ptr<Recorder>> recorders;
+  for (uint64_t seed = 6; seed < 10; ++seed) {
+    recorders.push_back(std::make_shared<Recorder>());
+    request.sampling.seed = seed;
+    REQUIRE(engine->submit(request, recorders.back()).is_ok());
+  }
+  CHECK(recorders[0]->wait().tokens != alone);
+  CHECK(recorders[1]->wait().tokens == alone);
+}

@@ -1,0 +1,50 @@
+// Requests with values that no engine may take.
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "tests/support/engines.h"
+
+using namespace dunlin;
+using namespace dunlin::testing;
+
+TEST_CASE("token ids out of range are refused by place and value") {
+  const auto model = open_model(kFairyGguf);
+  EngineOptions options;
+  options.n_ctx = 64;
+  const auto engine = open_engine(model, options);
+  for (const int32_t bad : {-1, 4096, 1 << 30, INT32_MIN}) {
+    const auto refused = engine->submit(greedy_request({1, 2, bad}, 4), std::make_shared<Recorder>());
+    REQUIRE_FALSE(refused.is_ok());
+    CHECK(refused.status().code() == StatusCode::kInvalidArgument);
+    CHECK(refused.message().find(str_cat("prompt token 2 is ", bad)) != std::string::npos);
+  }
+  CHECK_FALSE(engine->submit(greedy_request({}, 4), std::make_shared<Recorder>()).is_ok());
+}
+
+TEST_CASE("sampling parameters out of range are refused by name") {
+  const auto model = open_model(kFairyGguf);
+  EngineOptions options;
+  options.n_ctx = 64;
+  const auto engine = open_engine(model, options);
+  GenerationRequest request = greedy_request({1, 2}, 4);
+  request.sampling.temperature = NAN;
+  auto refused = engine->submit(request, std::make_shared<Recorder>());
+  REQUIRE_FALSE(refused.is_ok());
+  CHECK(refused.message().find("temperature") != std::string::npos);
+  request.sampling.temperature = 1;
+  request.sampling.logit_bias = {{5000, 1.0f}};
+  CHECK_FALSE(engine->submit(request, std::make_shared<Recorder>()).is_ok());
+}
+
+TEST_CASE("engine options out of range are refused") {
+  const auto model = open_model(kFairyGguf);
+  const auto refused = [&](auto&& change) {
+    EngineOptions options;
+    change(options);
+    return Engine::create(model, make_builtin_registry(), options, Log()).status();
+  };
+  CHECK(refused([](EngineOptions& o) { o.n_ctx = -1; }).message().find("n_ctx") != std::string::npos);
+  CHECK(refused([](EngineOptions& o) { o.n_sequences = 0; }).message().find("n_sequences") != std::string::npos);
+  CHECK(refused([](EngineOptions& o) { o.n_batch = 0; }).message().find("n_batch") != std::string::npos);
+  CHECK(refused([](EngineOptions& o) { o.device = "cuda:7"; }).code() == StatusCode::kNotFound);
+}

@@ -1,0 +1,66 @@
+// Counts heap allocations: after warm-up a decoded token makes none.
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <new>
+
+#include "tests/support/engines.h"
+
+namespace {
+
+std::atomic<int64_t> n_allocations{0};
+
+void* counted(size_t bytes) {
+  n_allocations.fetch_add(1, std::memory_order_relaxed);
+  void* memory = std::malloc(bytes == 0 ? 1 : bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(size_t bytes) { return counted(bytes); }
+void* operator new[](size_t bytes) { return counted(bytes); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+
+using namespace dunlin;
+using namespace dunlin::testing;
+
+namespace {
+
+// Remembers the count after the warm-up and at the end; its own tokens go nowhere.
+class Counter final : public GenerationListener {
+ public:
+  static constexpr int32_t kWarmUp = 8;
+  bool on_token(const TokenEvent&) override {
+    ++n_tokens;
+    if (n_tokens == kWarmUp) at_warm = n_allocations.load();
+    at_last = n_allocations.load();
+    return true;
+  }
+  void on_finished(const GenerationResult&) override { done.set_value(); }
+  int32_t n_tokens = 0;
+  int64_t at_warm = 0, at_last = 0;
+  std::promise<void> done;
+};
+
+}  // namespace
+
+TEST_CASE("decoding allocates nothing, over block borders, greedy and sampled") {
+  const auto model = open_model(kFairyGguf);
+  EngineOptions options;
+  options.n_ctx = 512;
+  const auto engine = open_engine(model, options);
+  for (const float temperature : {0.0f, 0.9f}) {
+    GenerationRequest request = greedy_request({3054, 585, 261}, 400);
+    request.sampling.temperature = temperature;
+    const auto counter = std::make_shared<Counter>();
+    REQUIRE(engine->submit(std::move(request), counter).is_ok());
+    counter->done.get_future().wait();
+    CHECK(counter->n_tokens == 400);
+    CHECK(counter->at_last - counter->at_warm == 0);
+  }
+}

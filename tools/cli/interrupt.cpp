@@ -1,0 +1,21 @@
+#include "interrupt.h"
+
+#include <csignal>
+
+namespace dunlin::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void on_interrupt(int signal) {
+  if (interrupted != 0) std::signal(signal, SIG_DFL);
+  interrupted = 1;
+}
+
+}  // namespace
+
+void install_interrupt_handler() { std::signal(SIGINT, on_interrupt); }
+bool was_interrupted() { return interrupted != 0; }
+void clear_interrupt() { interrupted = 0; }
+
+}  // namespace dunlin::cli

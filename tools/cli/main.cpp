@@ -1,0 +1,31 @@
+// dunlin: run language models from the command line. stdout holds only the result; everything else goes to
+// stderr.
+#include "commands/commands.h"
+#include "exit_code.h"
+#include "interrupt.h"
+
+int main(int argc, char** argv) {
+  using namespace dunlin::cli;
+  install_interrupt_handler();
+  CLI::App app("dunlin: run language models on the device at hand");
+  app.require_subcommand(1);
+  app.fallthrough(false);
+  add_run_command(app);
+  add_chat_command(app);
+  add_bench_command(app);
+  add_ppl_command(app);
+  add_inspect_command(app);
+  add_verify_command(app);
+  add_devices_command(app);
+  add_tokenize_command(app);
+  add_synth_command(app);
+  add_version_command(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kExitOk : kExitUsage;
+  } catch (...) {
+    return report_current_exception();
+  }
+  return kExitOk;
+}

@@ -1,0 +1,93 @@
+#include "model_options.h"
+
+#include <cstdio>
+
+#include "exit_code.h"
+#include "interrupt.h"
+#include "terminal.h"
+
+extern "C" {
+extern const unsigned char dunlin_default_model[];
+extern const unsigned char dunlin_default_model_end[];
+}
+
+namespace dunlin::cli {
+namespace {
+
+enum LogLevel : int32_t { kDebug = 0, kInfo = 1, kWarning = 2 };
+
+// user_data points to the least level that is shown.
+void log_to_stderr(void* user_data, int32_t level, const char* message) {
+  if (level < *static_cast<const int32_t*>(user_data)) return;
+  std::fprintf(stderr, "%s%s\n", level >= kWarning ? "warning: " : "", message);
+}
+
+const int32_t* least_level(const ModelFlags& flags) {
+  static constexpr int32_t kAll = kDebug, kNormal = kInfo, kQuiet = kWarning;
+  return flags.verbose ? &kAll : flags.quiet ? &kQuiet : &kNormal;
+}
+
+int32_t show_progress(void* user_data, uint64_t done, uint64_t total) {
+  static_cast<ProgressLine*>(user_data)->update(done, total, 1e6, "MB");
+  return !was_interrupted();
+}
+
+}  // namespace
+
+void add_model_file_flags(CLI::App& app, ModelFlags& flags) {
+  app.add_option("-m,--model", flags.path, "model: a .gguf file or a Hugging Face directory (default: a small one "
+                                           "that is built in and tells fairy tales)");
+  app.add_flag("--no-mmap", flags.no_mmap, "read the file instead of mapping it");
+  app.add_flag("--check-tensors", flags.check_tensors, "refuse NaN and infinity in the weights");
+  app.add_flag("-v,--verbose", flags.verbose, "more about what happens, on stderr");
+  app.add_flag("-q,--quiet", flags.quiet, "only warnings and errors on stderr");
+}
+
+void add_engine_flags(CLI::App& app, ModelFlags& flags) {
+  app.add_option("--device", flags.device, "device id, see 'dunlin devices'")->capture_default_str();
+  app.add_option("-t,--threads", flags.n_threads, "threads (0: one a core)")->check(CLI::Range(0, 1024));
+  app.add_option("--threads-batch", flags.n_threads_prefill, "threads for prompts (0: as -t)")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("-c,--ctx-size", flags.n_ctx, "context in tokens (0: the model's, at most 4096)");
+  app.add_option("--batch-size", flags.n_batch, "rows of the largest step")->capture_default_str();
+  app.add_option("--kv-type", flags.kv_type, "KV cache: f16 or q8_0")
+      ->check(CLI::IsMember({"f16", "q8_0"}))
+      ->capture_default_str();
+  app.add_flag("--no-fuse", flags.no_fuse, "run every op by itself");
+}
+
+Model open_model(const ModelFlags& flags) {
+  dunlin_model_options options = model_options();
+  options.use_mmap = !flags.no_mmap;
+  options.check_tensors = flags.check_tensors;
+  options.log = log_to_stderr;
+  options.log_user_data = const_cast<int32_t*>(least_level(flags));
+  try {
+    if (!flags.path.empty()) return Model(flags.path, options);
+    return Model(dunlin_default_model, size_t(dunlin_default_model_end - dunlin_default_model), "the default model",
+                 options);
+  } catch (const Error& error) {
+    throw ModelError(error);
+  }
+}
+
+Engine open_engine(const Model& model, const ModelFlags& flags, int32_t n_sequences, int32_t n_logit_rows) {
+  ProgressLine progress("loading");
+  dunlin_engine_options options = engine_options();
+  options.device = flags.device.c_str();
+  options.n_threads = flags.n_threads;
+  options.n_threads_prefill = flags.n_threads_prefill;
+  options.n_ctx = flags.n_ctx;
+  options.n_sequences = n_sequences;
+  options.n_batch = flags.n_batch;
+  options.n_logit_rows = n_logit_rows;
+  options.kv_type = flags.kv_type == "q8_0" ? DUNLIN_KV_Q8_0 : DUNLIN_KV_F16;
+  options.fuse = !flags.no_fuse;
+  options.log = log_to_stderr;
+  options.log_user_data = const_cast<int32_t*>(least_level(flags));
+  options.progress = show_progress;
+  options.progress_user_data = &progress;
+  return Engine(model, options);
+}
+
+}  // namespace dunlin::cli
