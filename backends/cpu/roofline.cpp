@@ -35,6 +35,7 @@ constexpr int kMinPasses = 5;             // a median of fewer says little
 constexpr double kRegionSeconds = 0.01;   // of one timed int8 region: far more than starting it costs
 constexpr int kBarriersPerRegion = 1000;  // likewise
 constexpr double kOpsPerMac = 2;
+constexpr int64_t kSeedMask = 0x0FFFFFFF;  // of a seed
 
 struct Summary {
   double median = 0;
@@ -91,7 +92,7 @@ double read_pass(ThreadTeam& team, const LargeBlock& block, const ReadProbe& pro
 // Seconds that a region of n_steps on every thread takes.
 double multiply_seconds(ThreadTeam& team, const RooflineProbes& probes, int64_t n_steps,
                         std::atomic<int64_t>& sink) {
-  const int32_t seed = int32_t(monotonic_ns());
+  const int32_t seed = int32_t(monotonic_ns() & kSeedMask);
   const int64_t start = monotonic_ns();
   team.run([&](int, int) { sink ^= probes.multiply(n_steps, seed); });
   return seconds_since(start);

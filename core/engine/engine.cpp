@@ -92,6 +92,10 @@ Engine::~Engine() {
 }
 
 Result<uint64_t> Engine::submit(GenerationRequest request, std::shared_ptr<GenerationListener> listener) {
+  if (request.score_from >= 0) {
+    request.max_tokens = 0;
+    request.reuse_prefix = false;
+  }
   const auto n_prompt = int64_t(request.prompt.size());
   const auto n_vocab = int32_t(model_->config().n_vocab);
   if (n_prompt == 0) return Status::invalid("the prompt is empty; give at least one token");
@@ -103,10 +107,6 @@ Result<uint64_t> Engine::submit(GenerationRequest request, std::shared_ptr<Gener
   for (size_t i = 0; i < request.prompt.size(); ++i)
     if (request.prompt[i] < 0 || request.prompt[i] >= n_vocab)
       return Status::invalid("prompt token ", i, " is ", request.prompt[i], ", expected 0..", n_vocab - 1);
-  if (request.score_from >= 0) {
-    request.max_tokens = 0;
-    request.reuse_prefix = false;
-  }
   const int32_t n_valid = std::min(n_vocab, model_->tokenizer().n_vocab());
   DUNLIN_ASSIGN_OR_RETURN(Sampler sampler, Sampler::create(request.sampling, {n_vocab, n_valid, info_.n_ctx}));
   const uint64_t id = next_id_.fetch_add(1);

@@ -21,50 +21,48 @@ void write_elements(const uint8_t (&q)[32], uint8_t* top, uint8_t* nibbles) {
   store_as(top, bits);
 }
 
-template <class Panel>
-void pack_elements(const uint8_t* top, const uint8_t* nibbles, int row, Panel& panel) {
+void pack_elements(const uint8_t* top, const uint8_t* nibbles, int row, FiveBitGroup& group) {
   uint8_t q[32];
   read_elements(top, nibbles, q);
-  put_nibbles(q, row, panel.qs);
-  put_fifth_bits(q, row, panel.qh);
+  put_nibbles(q, row, group.qs);
+  put_fifth_bits(q, row, group.qh);
 }
 
-template <class Panel>
-void unpack_elements(const Panel& panel, int row, uint8_t* top, uint8_t* nibbles) {
+void unpack_elements(const FiveBitGroup& group, int row, uint8_t* top, uint8_t* nibbles) {
   uint8_t q[32];
-  take_nibbles(panel.qs, row, q);
-  take_fifth_bits(panel.qh, row, q);
+  take_nibbles(group.qs, row, q);
+  take_fifth_bits(group.qh, row, q);
   write_elements(q, top, nibbles);
 }
 
 // Q5_0 in the file: d, qh, qs. Q5_1: d, m, qh, qs.
 void pack_q5_0(const uint8_t* block, int row, uint8_t* plane, uint8_t* body) {
   std::memcpy(plane + 2 * row, block, 2);
-  pack_elements(block + 2, block + 6, row, *reinterpret_cast<Q5_0Panel*>(body));
+  pack_elements(block + 2, block + 6, row, *reinterpret_cast<FiveBitGroup*>(body));
 }
 
 void unpack_q5_0(const uint8_t* plane, const uint8_t* body, int row, uint8_t* block) {
   std::memcpy(block, plane + 2 * row, 2);
-  unpack_elements(*reinterpret_cast<const Q5_0Panel*>(body), row, block + 2, block + 6);
+  unpack_elements(*reinterpret_cast<const FiveBitGroup*>(body), row, block + 2, block + 6);
 }
 
 void pack_q5_1(const uint8_t* block, int row, uint8_t*, uint8_t* body) {
   auto& panel = *reinterpret_cast<Q5_1Panel*>(body);
   panel.d[row] = load_as<uint16_t>(block);
   panel.m[row] = load_as<uint16_t>(block + 2);
-  pack_elements(block + 4, block + 8, row, panel);
+  pack_elements(block + 4, block + 8, row, panel.group);
 }
 
 void unpack_q5_1(const uint8_t*, const uint8_t* body, int row, uint8_t* block) {
   const auto& panel = *reinterpret_cast<const Q5_1Panel*>(body);
   store_as(block, panel.d[row]);
   store_as(block + 2, panel.m[row]);
-  unpack_elements(panel, row, block + 4, block + 8);
+  unpack_elements(panel.group, row, block + 4, block + 8);
 }
 
 }  // namespace
 
-const PackFormat kPackQ5_0 = {DType::kQ5_0, 32, 32, sizeof(Q5_0Panel), &pack_q5_0, &unpack_q5_0};
+const PackFormat kPackQ5_0 = {DType::kQ5_0, 32, 32, sizeof(FiveBitGroup), &pack_q5_0, &unpack_q5_0};
 const PackFormat kPackQ5_1 = {DType::kQ5_1, 32, 0, sizeof(Q5_1Panel), &pack_q5_1, &unpack_q5_1};
 
 }  // namespace dunlin::cpu

@@ -18,8 +18,8 @@ void pack(const uint8_t* block, int row, uint8_t*, uint8_t* body) {
     for (int l = 0; l < 32; ++l)
       q[l] =
           uint8_t(((block[kQs + 32 * (g / 2) + l] >> (4 * (g & 1))) & 15) | ((block[kQh + l] >> g) & 1) << 4);
-    put_nibbles(q, row, panel.qs[g]);
-    put_fifth_bits(q, row, panel.qh[g]);
+    put_nibbles(q, row, panel.groups[g].qs);
+    put_fifth_bits(q, row, panel.groups[g].qh);
   }
 }
 
@@ -29,8 +29,8 @@ void unpack(const uint8_t*, const uint8_t* body, int row, uint8_t* block) {
   std::memset(block + kQh, 0, 32 + 128);
   for (int g = 0; g < 8; ++g) {
     uint8_t q[32];
-    take_nibbles(panel.qs[g], row, q);
-    take_fifth_bits(panel.qh[g], row, q);
+    take_nibbles(panel.groups[g].qs, row, q);
+    take_fifth_bits(panel.groups[g].qh, row, q);
     for (int l = 0; l < 32; ++l) {
       block[kQs + 32 * (g / 2) + l] |= uint8_t((q[l] & 15) << (4 * (g & 1)));
       block[kQh + l] |= uint8_t((q[l] >> 4) << g);

@@ -1,18 +1,26 @@
 // Q5_K in P16: 256 K of 16 rows, 2816 bytes (16 x 176).
 //
-//   scales  as Q4_K
-//   qh      u8 [8][64]     byte 4r + i of qh[j]: bit t for q[r][32j + 4t + i], bit 4 + t for q[r][32j + 16 +
-//   4t + i] qs      u8 [8][4][64]  low four bits, as Q4_K
+//   scales     as Q4_K
+//   groups[8]  of 32 elements:
+//     qh  u8 [64]     byte 4r + i of group j: bit t for q[r][32j + 4t + i], bit 4 + t for q[r][32j + 16 + 4t
+//     + i] qs  u8 [4][64]  low four bits, as Q4_K
+//
+// Bytes lie in the order in which a kernel reads them: hardware prefetchers follow one stream at twice the
+// rate of two.
 #pragma once
 
 #include "backends/cpu/formats/q4_k.h"
 
 namespace dunlin::cpu {
 
+struct FiveBitGroup {
+  uint8_t qh[64];
+  uint8_t qs[4][64];
+};
+
 struct Q5KPanel {
   KScales16 scales;
-  uint8_t qh[8][64];
-  uint8_t qs[8][4][64];
+  FiveBitGroup groups[8];
 };
 static_assert(sizeof(Q5KPanel) == 16 * 176);
 
@@ -21,8 +29,8 @@ static_assert(sizeof(Q5KPanel) == 16 * 176);
 template <class V>
 DUNLIN_INLINE typename V::Bytes five_bits(const uint8_t (&qs)[4][64], const uint8_t (&qh)[64], int v,
                                           int row0) {
-  const auto low = nibbles<V>(qs, v, row0);
-  const auto h = V::load(qh + 4 * row0);
+  const auto low = nibbles<V>(group.qs, v, row0);
+  const auto h = V::load(group.qh + 4 * row0);
   switch (v) {
     case 0:
       return V::merge(low, V::template move_bits<0, 4, 1>(h));
@@ -53,7 +61,7 @@ struct Q5K {
   static constexpr bool kHasMin = true;
 
   static DUNLIN_INLINE typename V::Bytes vector(const Block& b, int g, int v, int row0) {
-    return five_bits<V>(b.qs[g], b.qh[g], v, row0);
+    return five_bits<V>(b.groups[g], v, row0);
   }
   static DUNLIN_INLINE typename V::Ints scale(const Block& b, int j, int row0) {
     return KScaleReader<V>::scale(b.scales, j, row0);

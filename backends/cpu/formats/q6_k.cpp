@@ -6,13 +6,13 @@ namespace dunlin::cpu {
 namespace {
 
 void pack_group(const uint8_t* q, int g, int row, Q6KPanel& panel) {
-  put_nibbles(q, row, panel.ql[g]);
-  put_two_bits<4>(q, g, row, panel.qh[g / 2]);
+  put_nibbles(q, row, panel.quads[g / 2].ql[g % 2]);
+  put_two_bits<4>(q, g, row, panel.quads[g / 2].qh);
 }
 
 void unpack_group(const Q6KPanel& panel, int g, int row, uint8_t* q) {
-  take_nibbles(panel.ql[g], row, q);
-  take_two_bits<4>(panel.qh[g / 2], g, row, q);
+  take_nibbles(panel.quads[g / 2].ql[g % 2], row, q);
+  take_two_bits<4>(panel.quads[g / 2].qh, g, row, q);
 }
 
 // Q6_K in the file: ql[128], qh[64], sc[16], d. Group g = 4n + k has its nibbles in ql[64n + 32 (k % 2) + l],

@@ -3,9 +3,12 @@
 // is d (s - 32) (q - 4), so sc = s - 32 and q' = q + 28.
 //
 //   sc  i8 [16][16]    of sub-block and row
-//   ql  u8 [8][4][64]  byte 4r + i of ql[p][t]: low four bits of q[r][32p + 4t + i], of q[r][32p + 16 + 4t +
-//   i] << 4 qh  u8 [4][4][64]  byte 4r + i of qh[u][t]: bits 2s, 2s + 1 are the top two bits of q[r][64u +
-//   16s + 4t + i]
+//   quads[4]  of 64 elements:
+//     qh  u8 [4][64]     byte 4r + i of qh[t] of quad u: bits 2s, 2s + 1 are the top bits of q[r][64u + 16s +
+//     4t + i] ql  u8 [2][4][64]  byte 4r + i of ql[p][t]: low bits of q[r][64u + 32p + 4t + i] | of the one
+//     16 further << 4
+//
+// Bytes lie in the order in which a kernel reads them, for the sake of hardware prefetchers.
 //
 // y += d_a d S, S = sum_j sc_j (dot_j - 32 sum16_j).
 #pragma once
@@ -14,10 +17,14 @@
 
 namespace dunlin::cpu {
 
+struct Q6KQuad {
+  uint8_t qh[4][64];
+  uint8_t ql[2][4][64];
+};
+
 struct Q6KPanel {
   int8_t sc[16][16];
-  uint8_t ql[8][4][64];
-  uint8_t qh[4][4][64];
+  Q6KQuad quads[4];
 };
 static_assert(sizeof(Q6KPanel) == 16 * 208);
 
@@ -31,8 +38,8 @@ struct Q6K {
   static constexpr bool kHasMin = false;
 
   static DUNLIN_INLINE typename V::Bytes vector(const Block& b, int g, int v, int row0) {
-    const auto low = nibbles<V>(b.ql[g], v, row0);
-    const auto h = V::load(b.qh[g >> 1][v & 3] + 4 * row0);
+    const auto low = nibbles<V>(b.quads[g >> 1].ql[g & 1], v, row0);
+    const auto h = V::load(b.quads[g >> 1].qh[v & 3] + 4 * row0);
     switch ((g & 1) * 2 + (v >> 2)) {
       case 0:
         return V::merge(low, V::template move_bits<0, 4, 3>(h));

@@ -18,7 +18,11 @@ inline Vector combine(Vector a, Vector b) {
   return _mm512_xor_si512(a, b);
 }
 inline uint64_t reduce(Vector v) {
-  return uint64_t(_mm512_reduce_add_epi64(v));
+  uint64_t lanes[8];
+  _mm512_storeu_si512(lanes, v);
+  uint64_t sum = 0;
+  for (const uint64_t lane : lanes) sum += lane;
+  return sum;
 }
 
 #include "backends/cpu/kernels/read_probe.inl"

@@ -21,7 +21,7 @@ struct RooflineProbes {
   int n_reads;
   const char* int8_instruction;
   int64_t macs_per_step;
-  // seed: any value that the compiler does not know; the result depends on every step.
+  // seed: a value of 28 bits that the compiler does not know; the result depends on every step.
   int64_t (*multiply)(int64_t n_steps, int32_t seed);
 };
 

@@ -24,9 +24,15 @@ void* counted_or_throw(size_t size) {
 }  // namespace
 
 void* operator new(size_t size) {
-  return counted(size);
+  return counted_or_throw(size);
 }
 void* operator new[](size_t size) {
+  return counted_or_throw(size);
+}
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return counted(size);
+}
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
   return counted(size);
 }
 void operator delete(void* p) noexcept {
