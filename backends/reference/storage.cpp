@@ -43,12 +43,16 @@ const float* Cache::row(int32_t layer, int32_t block, int32_t token) const {
 
 namespace {
 
-// What one head's row becomes in a cache of 8-bit values with a scale per row.
+// Q8_0 keeps a scale for this many dimensions of a head; the last one covers what is left.
+constexpr int32_t kScaleDims = 32;
+
+// What values that share a scale become: int8 times an f16 scale.
 void round_to_q8(const float* x, int32_t n, float* out) {
   float max = 0;
   for (int32_t i = 0; i < n; ++i) max = std::max(max, std::fabs(x[i]));
-  const float scale = max / 127;
-  for (int32_t i = 0; i < n; ++i) out[i] = scale == 0 ? 0 : std::nearbyint(x[i] / scale) * scale;
+  const float scale = f16_to_f32(f32_to_f16(max / 127));
+  for (int32_t i = 0; i < n; ++i)
+    out[i] = scale == 0 ? 0 : std::clamp(std::nearbyint(x[i] / scale), -127.0f, 127.0f) * scale;
 }
 
 void round_row(KvType type, const float* x, int64_t n, int32_t head_dim, float* out) {
@@ -56,7 +60,9 @@ void round_row(KvType type, const float* x, int64_t n, int32_t head_dim, float* 
     for (int64_t i = 0; i < n; ++i) out[i] = f16_to_f32(f32_to_f16(x[i]));
     return;
   }
-  for (int64_t i = 0; i < n; i += head_dim) round_to_q8(x + i, head_dim, out + i);
+  for (int64_t head = 0; head < n; head += head_dim)
+    for (int32_t d = 0; d < head_dim; d += kScaleDims)
+      round_to_q8(x + head + d, std::min(kScaleDims, head_dim - d), out + head + d);
 }
 
 }  // namespace

@@ -1,0 +1,142 @@
+// The table of cases. Tolerances are those of docs/numerics.md: f32 arithmetic, or 8-bit activations.
+#include "tests/conformance/op_case.h"
+
+namespace dunlin::testing {
+namespace {
+
+constexpr double kF32Nmse = 1e-10;
+constexpr double kInt8Nmse = 2e-4;
+constexpr double kAttentionNmse = 1e-8;
+constexpr double kQ8AttentionNmse = 2e-4;
+
+constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ4_0, DType::kQ4_1,
+                            DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K, DType::kQ3_K,
+                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+
+ValueId input(GraphBuilder& g, int64_t width) { return g.embed("x", g.weight("x", DType::kF32, {kCaseTokens, width})); }
+
+double linear_nmse(DType type) { return dtype_info(type).quantized ? kInt8Nmse : kF32Nmse; }
+
+std::vector<std::vector<CaseChunk>> rows(std::initializer_list<int32_t> counts) {
+  std::vector<std::vector<CaseChunk>> steps;
+  for (const int32_t n : counts) steps.push_back({{0, n}});
+  return steps;
+}
+
+void add_linear_cases(std::vector<OpCase>& cases) {
+  for (const DType type : kTypes) {
+    const int64_t block = dtype_info(type).block_elements;
+    for (const int64_t k : {block == 1 ? 37 : block, block == 1 ? 200 : 3 * block}) {
+      for (const int64_t n : {1, 17, 53}) {
+        OpCase c;
+        c.name = str_cat("linear ", dtype_name(type), " n=", n, " k=", k);
+        c.nmse = linear_nmse(type);
+        c.steps = rows({1, 2, 5, 8, 13, 33});
+        c.build = [=](GraphBuilder& g) {
+          const ValueId x = input(g, k);
+          return g.linear("y", x, g.weight("w", type, {n, k}), g.weight("b", DType::kF32, {n}));
+        };
+        cases.push_back(std::move(c));
+      }
+    }
+  }
+}
+
+// Neighbouring linears, a gated MLP and residuals: what the passes fuse.
+void add_fused_cases(std::vector<OpCase>& cases) {
+  for (const DType type : {DType::kF16, DType::kQ8_0, DType::kQ4_K}) {
+    OpCase c;
+    c.name = str_cat("gated mlp and group, ", dtype_name(type));
+    c.nmse = 4 * linear_nmse(type);
+    c.steps = rows({1, 4, 9, 40});
+    c.build = [=](GraphBuilder& g) {
+      const ValueId x = input(g, 256);
+      const ValueId n = g.rms_norm("n", x, g.weight("n", DType::kF32, {256}), 1e-6f);
+      const ValueId q = g.linear("q", n, g.weight("q", type, {256, 256}), g.weight("qb", DType::kF32, {256}));
+      const ValueId k = g.linear("k", n, g.weight("k", DType::kQ8_0, {256, 256}));
+      const ValueId h = g.glu("h", g.linear("gate", k, g.weight("gate", type, {512, 256})),
+                              g.linear("up", k, g.weight("up", type, {512, 256})), {});
+      return g.add("r", q, g.linear("down", h, g.weight("down", type, {256, 512})));
+    };
+    cases.push_back(std::move(c));
+  }
+}
+
+void add_row_cases(std::vector<OpCase>& cases) {
+  for (const DType type : kTypes) {
+    const int64_t width = 2 * int64_t(dtype_info(type).block_elements);
+    cases.push_back({str_cat("embed ", dtype_name(type)), kF32Nmse, rows({1, 7}), {}, [=](GraphBuilder& g) {
+                       return g.embed("x", g.weight("x", type, {kCaseTokens, width}));
+                     }});
+  }
+  for (const int64_t group : {8, 30, 64}) {
+    cases.push_back({str_cat("rms_norm groups of ", group), kF32Nmse, rows({1, 6}), {}, [=](GraphBuilder& g) {
+                       return g.rms_norm("n", input(g, 3 * group), g.weight("w", DType::kF32, {group}), 1e-5f);
+                     }});
+  }
+  for (const int32_t n_rot : {16, 10}) {
+    cases.push_back({str_cat("rope n_rot=", n_rot), kF32Nmse, rows({3, 1, 40, 1}), {}, [=](GraphBuilder& g) {
+                       std::vector<float> inv_freq;
+                       for (int32_t i = 0; i < n_rot / 2; ++i) inv_freq.push_back(1.0f / float(1 + i * i));
+                       return g.rope("r", input(g, 48), g.constant("f", inv_freq), {16, n_rot, 1.25f});
+                     }});
+  }
+  cases.push_back({"glu", kF32Nmse, rows({1, 5}), {}, [](GraphBuilder& g) {
+                     const ValueId x = input(g, 37);
+                     return g.glu("h", x, g.add("twice", x, x), {});
+                   }});
+  cases.push_back({"gather_rows", kF32Nmse, rows({1, 5}), {}, [](GraphBuilder& g) {
+                     return g.gather_logit_rows("rows", input(g, 19));
+                   }});
+}
+
+struct AttentionShape {
+  int32_t n_head, n_head_kv, head_dim, window;
+};
+
+ValueId build_attention(GraphBuilder& g, const AttentionShape& s) {
+  const int64_t q = int64_t(s.n_head) * s.head_dim, kv = int64_t(s.n_head_kv) * s.head_dim;
+  const ValueId x = input(g, 32);
+  g.kv_append("append", g.linear("k", x, g.weight("k", DType::kF32, {kv, 32})),
+              g.linear("v", x, g.weight("v", DType::kF32, {kv, 32})), {0});
+  // Queries large enough that the softmax has peaks.
+  const ValueId queries = g.linear("q", x, g.weight("q", DType::kF32, {q, 32}));
+  return g.attention("a", queries, {0, s.n_head, s.n_head_kv, s.head_dim, 3.0f, s.window});
+}
+
+void add_attention_cases(std::vector<OpCase>& cases) {
+  constexpr AttentionShape kShapes[] = {{4, 4, 16, 0}, {4, 1, 64, 0}, {6, 2, 80, 0}, {8, 1, 128, 0}, {4, 2, 64, 20}};
+  // Prompts in uneven chunks beside decoding sequences, over block borders.
+  const std::vector<std::vector<CaseChunk>> steps = {{{0, 100}},
+                                                     {{0, 1}, {1, 50}},
+                                                     {{0, 40}, {1, 1}, {2, 3}},
+                                                     {{2, 1}},
+                                                     {{0, 1}, {1, 1}, {2, 1}},
+                                                     {{1, 150}},
+                                                     {{0, 1}}};
+  for (const AttentionShape& s : kShapes) {
+    for (const KvType type : {KvType::kF16, KvType::kQ8_0}) {
+      OpCase c;
+      c.name = str_cat("attention heads=", s.n_head, "/", s.n_head_kv, " head_dim=", s.head_dim, " window=", s.window,
+                       " kv=", kv_type_name(type));
+      c.nmse = type == KvType::kF16 ? kAttentionNmse : kQ8AttentionNmse;
+      c.steps = steps;
+      c.kv = {type, 1, s.n_head_kv, s.head_dim};
+      c.build = [s](GraphBuilder& g) { return build_attention(g, s); };
+      cases.push_back(std::move(c));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<OpCase> all_cases() {
+  std::vector<OpCase> cases;
+  add_row_cases(cases);
+  add_linear_cases(cases);
+  add_fused_cases(cases);
+  add_attention_cases(cases);
+  return cases;
+}
+
+}  // namespace dunlin::testing

@@ -1,0 +1,65 @@
+// Every op on every device of this machine against the reference.
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <iostream>
+
+#include "backends/builtin.h"
+#include "tests/conformance/op_case.h"
+
+using namespace dunlin;
+using namespace dunlin::testing;
+
+namespace {
+
+std::unique_ptr<Device> open_device(const Registry& registry, const std::string& id, int32_t n_threads) {
+  const auto info = registry.find(id);
+  REQUIRE(info.is_ok());
+  auto device = registry.open(*info, {n_threads, n_threads, Log()});
+  REQUIRE(device.is_ok());
+  return std::move(device).value();
+}
+
+double nmse(const std::vector<float>& actual, const std::vector<float>& expected) {
+  REQUIRE(actual.size() == expected.size());
+  double difference = 0, energy = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double d = double(actual[i]) - double(expected[i]);
+    difference += d * d;
+    energy += double(expected[i]) * double(expected[i]);
+  }
+  return difference / energy;
+}
+
+}  // namespace
+
+TEST_CASE("every op on every device agrees with the reference") {
+  const Registry registry = make_builtin_registry();
+  const auto reference = open_device(registry, "reference", 1);
+  for (const DeviceInfo& info : registry.enumerate()) {
+    const auto device = open_device(registry, info.id, 2);
+    for (const OpCase& c : all_cases()) {
+      INFO(c.name << " on " << info.id);
+      // A NaN compares false.
+      CHECK(nmse(run_case(c, *device), run_case(c, *reference)) <= c.nmse);
+    }
+  }
+}
+
+TEST_CASE("results do not depend on the number of threads") {
+  const Registry registry = make_builtin_registry();
+  for (const DeviceInfo& info : registry.enumerate()) {
+    if (info.kind != DeviceKind::kCpu) continue;
+    const auto one = open_device(registry, info.id, 1), three = open_device(registry, info.id, 3);
+    for (const OpCase& c : all_cases()) {
+      INFO(c.name << " on " << info.id);
+      CHECK(run_case(c, *one) == run_case(c, *three));
+    }
+  }
+}
+
+TEST_CASE("devices that are not here are named") {
+  const Registry registry = make_builtin_registry();
+  for (const char* id : {"cpu:avx512vnni", "cpu:avxvnni", "cpu:avx2", "cpu:generic"})
+    if (!registry.find(id).is_ok()) std::cerr << "skipped: this machine cannot run " << id << '\n';
+  CHECK(registry.find("cpu:generic").is_ok());
+}

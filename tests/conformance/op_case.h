@@ -1,0 +1,37 @@
+// One op in a small graph, run on a device and on the reference, over the same random weights and steps.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/device/registry.h"
+#include "core/graph/builder.h"
+
+namespace dunlin::testing {
+
+// One sequence's part of a step of a case.
+struct CaseChunk {
+  int32_t sequence = 0;
+  int32_t n_tokens = 0;
+};
+
+struct OpCase {
+  std::string name;
+  double nmse = 0;   // allowed: sum of squared differences / sum of squares, docs/numerics.md
+  std::vector<std::vector<CaseChunk>> steps = {{{0, 5}}};
+  KvSpec kv = {KvType::kF16, 1, 1, 16};
+  std::function<ValueId(GraphBuilder&)> build;  // returns the output, a row per token
+};
+
+inline constexpr int32_t kCaseTokens = 64;        // rows of embedding tables: token ids are 0..63
+inline constexpr int32_t kCaseContext = 300;      // positions of a sequence
+inline constexpr int32_t kCaseSequences = 3;
+
+// The cases of every op, with odd and prime shapes and every weight type.
+std::vector<OpCase> all_cases();
+
+// The output rows of all steps, one after the other. Fails the test on an error.
+std::vector<float> run_case(const OpCase& op_case, Device& device);
+
+}  // namespace dunlin::testing
