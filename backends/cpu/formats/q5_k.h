@@ -27,8 +27,7 @@ static_assert(sizeof(Q5KPanel) == 16 * 176);
 // Vector v of the 8 that hold 32 five-bit elements of each row: nibbles as in Q4_K, top bits as in qh above.
 // Q5_0 and Q5_1 store theirs alike.
 template <class V>
-DUNLIN_INLINE typename V::Bytes five_bits(const uint8_t (&qs)[4][64], const uint8_t (&qh)[64], int v,
-                                          int row0) {
+DUNLIN_INLINE typename V::Bytes five_bits(const FiveBitGroup& group, int v, int row0) {
   const auto low = nibbles<V>(group.qs, v, row0);
   const auto h = V::load(group.qh + 4 * row0);
   switch (v) {
