@@ -30,8 +30,16 @@ int64_t align(int64_t bytes) {
   return (bytes + kPanelAlignment - 1) / kPanelAlignment * kPanelAlignment;
 }
 
-int64_t plane_bytes(const PackFormat& format, int64_t k) {
-  return align(k / format.elements * format.plane_bytes);
+// Where block b of a panel lies.
+struct BlockPlace {
+  int64_t d;  // offset of its 16 scales, if they are paired
+  int64_t body;
+};
+
+BlockPlace place_of(const PackFormat& format, int64_t b) {
+  if (!format.paired_d) return {0, b * format.body_bytes};
+  const int64_t pair = b / 2 * (kPairedScaleBytes + 2 * format.body_bytes);
+  return {pair + b % 2 * (kPairedScaleBytes / 2), pair + kPairedScaleBytes + b % 2 * format.body_bytes};
 }
 
 // One panel: 16 rows, or fewer in the last.
@@ -39,10 +47,11 @@ void pack_panel(const PackFormat& format, const uint8_t* const (&rows)[kPanelRow
                 int64_t bytes, uint8_t* panel) {
   std::memset(panel, 0, size_t(bytes));
   const int64_t block_bytes = dtype_info(format.type).block_bytes;
-  uint8_t* body = panel + plane_bytes(format, k);
-  for (int64_t b = 0; b < k / format.elements; ++b)
+  for (int64_t b = 0; b < k / format.elements; ++b) {
+    const BlockPlace place = place_of(format, b);
     for (int r = 0; r < n_rows; ++r)
-      format.pack(rows[r] + b * block_bytes, r, panel + b * format.plane_bytes, body + b * format.body_bytes);
+      format.pack(rows[r] + b * block_bytes, r, panel + place.d, panel + place.body);
+  }
 }
 
 }  // namespace
@@ -54,11 +63,8 @@ bool can_pack(WeightLayout layout, DType type, int64_t k) {
 
 int64_t panel_bytes(WeightLayout layout, DType type, int64_t k) {
   const PackFormat& format = format_of(layout, type, k);
-  return plane_bytes(format, k) + align(k / format.elements * format.body_bytes);
-}
-
-int64_t panel_plane_bytes(WeightLayout layout, DType type, int64_t k) {
-  return plane_bytes(format_of(layout, type, k), k);
+  const int64_t n_blocks = k / format.elements;
+  return align(n_blocks * format.body_bytes + (format.paired_d ? (n_blocks + 1) / 2 * kPairedScaleBytes : 0));
 }
 
 void pack_panels(WeightLayout layout, DType type, int64_t n, int64_t k, const RowSource& source, uint8_t* dst,
@@ -82,10 +88,10 @@ void unpack_row(const PackedMatrix& matrix, int64_t row, uint8_t* blocks) {
   DUNLIN_CHECK(row >= 0 && row < matrix.n);
   const int64_t block_bytes = dtype_info(matrix.type).block_bytes;
   const uint8_t* panel = matrix.data + row / kPanelRows * panel_bytes(matrix.layout, matrix.type, matrix.k);
-  const uint8_t* body = panel + plane_bytes(format, matrix.k);
-  for (int64_t b = 0; b < matrix.k / format.elements; ++b)
-    format.unpack(panel + b * format.plane_bytes, body + b * format.body_bytes, int(row % kPanelRows),
-                  blocks + b * block_bytes);
+  for (int64_t b = 0; b < matrix.k / format.elements; ++b) {
+    const BlockPlace place = place_of(format, b);
+    format.unpack(panel + place.d, panel + place.body, int(row % kPanelRows), blocks + b * block_bytes);
+  }
 }
 
 void dequantize_row(const PackedMatrix& matrix, int64_t row, float* out) {
@@ -93,11 +99,10 @@ void dequantize_row(const PackedMatrix& matrix, int64_t row, float* out) {
   DUNLIN_CHECK(row >= 0 && row < matrix.n);
   const QuantFormat& codec = quant_format(matrix.type);
   const uint8_t* panel = matrix.data + row / kPanelRows * panel_bytes(matrix.layout, matrix.type, matrix.k);
-  const uint8_t* body = panel + plane_bytes(format, matrix.k);
   std::array<uint8_t, 256> block;  // more than any type's block
   for (int64_t b = 0; b < matrix.k / format.elements; ++b) {
-    format.unpack(panel + b * format.plane_bytes, body + b * format.body_bytes, int(row % kPanelRows),
-                  block.data());
+    const BlockPlace place = place_of(format, b);
+    format.unpack(panel + place.d, panel + place.body, int(row % kPanelRows), block.data());
     codec.dequantize(block.data(), out + b * format.elements, uint64_t(format.elements));
   }
 }

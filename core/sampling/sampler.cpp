@@ -27,8 +27,11 @@ size_t candidate_capacity(const SamplingParams& params, const SamplerSizes& size
 
 Result<Sampler> Sampler::create(const SamplingParams& params, const SamplerSizes& sizes) {
   DUNLIN_CHECK(sizes.n_valid >= 1 && sizes.n_valid <= sizes.n_vocab && sizes.n_ctx >= 1);
-  DUNLIN_RETURN_IF_ERROR(validate(params, sizes.n_vocab, sizes.n_ctx));
-  return Sampler(params, sizes);
+  // The default window may be longer than a small context: it then looks back at all of it.
+  SamplingParams fitting = params;
+  fitting.repeat_last_n = std::min(params.repeat_last_n, sizes.n_ctx);
+  DUNLIN_RETURN_IF_ERROR(validate(fitting, sizes.n_vocab, sizes.n_ctx));
+  return Sampler(fitting, sizes);
 }
 
 Sampler::Sampler(const SamplingParams& params, const SamplerSizes& sizes)

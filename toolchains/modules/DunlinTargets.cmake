@@ -17,12 +17,13 @@ function(dunlin_compile_settings target)
   # Sums keep their written order, so that results do not depend on the compiler's mood.
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wno-unused-parameter -ffp-contract=off)
   if(DUNLIN_SANITIZE)
-    target_compile_options(${target} PUBLIC -fsanitize=${DUNLIN_SANITIZE} -fno-omit-frame-pointer)
+    target_compile_options(${target} PUBLIC -fsanitize=${DUNLIN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${DUNLIN_SANITIZE})
   endif()
 endfunction()
 
 # dunlin_test(NAME SOURCES ... LINKS ... [LABELS ...]): one Catch2 executable, run by ctest from the source root.
+# Labels: sanitized = also run under AddressSanitizer and UBSan by ./dev test; slow = left out there.
 function(dunlin_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -31,5 +32,8 @@ function(dunlin_test name)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   if(ARG_LABELS)
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  endif()
+  if("sanitized" IN_LIST ARG_LABELS)
+    add_dependencies(sanitized_tests ${name})
   endif()
 endfunction()

@@ -17,8 +17,8 @@ void unpack(const uint8_t*, const uint8_t* body, int row, uint8_t* block) {
 
 }  // namespace
 
-const PackFormat kPackF32 = {DType::kF32, 1, 0, 16 * 4, &pack<4>, &unpack<4>};
-const PackFormat kPackF16 = {DType::kF16, 1, 0, 16 * 2, &pack<2>, &unpack<2>};
-const PackFormat kPackBF16 = {DType::kBF16, 1, 0, 16 * 2, &pack<2>, &unpack<2>};
+const PackFormat kPackF32 = {DType::kF32, 1, false, 16 * 4, &pack<4>, &unpack<4>};
+const PackFormat kPackF16 = {DType::kF16, 1, false, 16 * 2, &pack<2>, &unpack<2>};
+const PackFormat kPackBF16 = {DType::kBF16, 1, false, 16 * 2, &pack<2>, &unpack<2>};
 
 }  // namespace dunlin::cpu

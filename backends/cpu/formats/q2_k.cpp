@@ -18,7 +18,7 @@ void pack(const uint8_t* block, int row, uint8_t*, uint8_t* body) {
   for (int g = 0; g < 8; ++g) {
     uint8_t q[32];
     for (int l = 0; l < 32; ++l) q[l] = uint8_t(block[kQs + 32 * (g / 4) + l] >> (2 * (g % 4))) & 3;
-    put_two_bits<0>(q, g, row, panel.qs[g / 2]);
+    for (int t = 0; t < 4; ++t) put_two_bits<0>(q + 4 * t, g % 2, row, panel.qs[g / 2][t]);
   }
 }
 
@@ -28,7 +28,7 @@ void unpack(const uint8_t*, const uint8_t* body, int row, uint8_t* block) {
   for (int j = 0; j < 16; ++j) block[j] = panel.sm[j][row];
   for (int g = 0; g < 8; ++g) {
     uint8_t q[32] = {};
-    take_two_bits<0>(panel.qs[g / 2], g, row, q);
+    for (int t = 0; t < 4; ++t) take_two_bits<0>(panel.qs[g / 2][t], g % 2, row, q + 4 * t);
     for (int l = 0; l < 32; ++l) block[kQs + 32 * (g / 4) + l] |= uint8_t(q[l] << (2 * (g % 4)));
   }
   store_as(block + kD, panel.d[row]);
@@ -37,6 +37,6 @@ void unpack(const uint8_t*, const uint8_t* body, int row, uint8_t* block) {
 
 }  // namespace
 
-const PackFormat kPackQ2K = {DType::kQ2_K, 256, 0, sizeof(Q2KPanel), &pack, &unpack};
+const PackFormat kPackQ2K = {DType::kQ2_K, 256, false, sizeof(Q2KPanel), &pack, &unpack};
 
 }  // namespace dunlin::cpu

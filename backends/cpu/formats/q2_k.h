@@ -27,6 +27,7 @@ template <class V>
 struct Q2K {
   static constexpr DType kType = DType::kQ2_K;
   using Block = Q2KPanel;
+  static constexpr bool kPairedD = false;
   static constexpr int kBits = 4;  // two bits fit where four do
   static constexpr int kSubElements = 16;
   static constexpr bool kCentered = false;

@@ -1,4 +1,4 @@
-// Q4_0 in P16: 32 K of 16 rows, 288 bytes (16 x 18): f16 d[16] in the panel's scale plane, and a body of 256.
+// Q4_0 in P16: 32 K of 16 rows, 288 bytes (16 x 18): f16 d[16], paired, and a body of 256.
 // Q4_1, 320 bytes (16 x 20), has d and the minimum m inline.
 //
 //   qs  u8 [4][64]  as one qs[j] of Q4_K
@@ -27,6 +27,7 @@ template <class V>
 struct Q4_0 {
   static constexpr DType kType = DType::kQ4_0;
   using Block = Q4_0Panel;
+  static constexpr bool kPairedD = true;
   static constexpr int kBits = 4;
   static constexpr bool kHasMin = false;
 
@@ -34,8 +35,8 @@ struct Q4_0 {
     return nibbles<V>(b.qs, v, row0);
   }
   static typename V::Ints start(const A32Block& a) { return V::broadcast(a.minus8_sum); }
-  static typename V::Floats d(const Block&, const uint16_t* plane, int row0) {
-    return V::load_f16(plane + row0);
+  static typename V::Floats d(const Block&, const uint16_t* d_of_block, int row0) {
+    return V::load_f16(d_of_block + row0);
   }
 };
 
@@ -43,6 +44,7 @@ template <class V>
 struct Q4_1 {
   static constexpr DType kType = DType::kQ4_1;
   using Block = Q4_1Panel;
+  static constexpr bool kPairedD = false;
   static constexpr int kBits = 4;
   static constexpr bool kHasMin = true;
 

@@ -15,7 +15,7 @@ void pack(const uint8_t* block, int row, uint8_t*, uint8_t* body) {
   for (int g = 0; g < 8; ++g) {
     uint8_t q[32];
     for (int l = 0; l < 32; ++l) q[l] = uint8_t(block[kQs + 32 * (g / 2) + l] >> (4 * (g & 1))) & 15;
-    put_nibbles(q, row, panel.qs[g]);
+    for (int t = 0; t < 4; ++t) put_nibbles(q + 4 * t, row, panel.qs[g][t]);
   }
 }
 
@@ -24,14 +24,14 @@ void unpack(const uint8_t*, const uint8_t* body, int row, uint8_t* block) {
   unpack_k_scales(panel.scales, row, block);
   for (int c = 0; c < 4; ++c) {
     uint8_t low[32], high[32];
-    take_nibbles(panel.qs[2 * c], row, low);
-    take_nibbles(panel.qs[2 * c + 1], row, high);
+    for (int t = 0; t < 4; ++t) take_nibbles(panel.qs[2 * c][t], row, low + 4 * t);
+    for (int t = 0; t < 4; ++t) take_nibbles(panel.qs[2 * c + 1][t], row, high + 4 * t);
     for (int l = 0; l < 32; ++l) block[kQs + 32 * c + l] = uint8_t(low[l] | high[l] << 4);
   }
 }
 
 }  // namespace
 
-const PackFormat kPackQ4K = {DType::kQ4_K, 256, 0, sizeof(Q4KPanel), &pack, &unpack};
+const PackFormat kPackQ4K = {DType::kQ4_K, 256, false, sizeof(Q4KPanel), &pack, &unpack};
 
 }  // namespace dunlin::cpu

@@ -61,6 +61,7 @@ template <class V>
 struct Q4K {
   static constexpr DType kType = DType::kQ4_K;
   using Block = Q4KPanel;
+  static constexpr bool kPairedD = false;
   static constexpr int kBits = 4;
   static constexpr int kSubElements = 32;
   static constexpr bool kCentered = false;

@@ -24,25 +24,25 @@ void write_elements(const uint8_t (&q)[32], uint8_t* top, uint8_t* nibbles) {
 void pack_elements(const uint8_t* top, const uint8_t* nibbles, int row, FiveBitGroup& group) {
   uint8_t q[32];
   read_elements(top, nibbles, q);
-  put_nibbles(q, row, group.qs);
+  for (int t = 0; t < 4; ++t) put_nibbles(q + 4 * t, row, group.qs[t]);
   put_fifth_bits(q, row, group.qh);
 }
 
 void unpack_elements(const FiveBitGroup& group, int row, uint8_t* top, uint8_t* nibbles) {
   uint8_t q[32];
-  take_nibbles(group.qs, row, q);
+  for (int t = 0; t < 4; ++t) take_nibbles(group.qs[t], row, q + 4 * t);
   take_fifth_bits(group.qh, row, q);
   write_elements(q, top, nibbles);
 }
 
 // Q5_0 in the file: d, qh, qs. Q5_1: d, m, qh, qs.
-void pack_q5_0(const uint8_t* block, int row, uint8_t* plane, uint8_t* body) {
-  std::memcpy(plane + 2 * row, block, 2);
+void pack_q5_0(const uint8_t* block, int row, uint8_t* d, uint8_t* body) {
+  std::memcpy(d + 2 * row, block, 2);
   pack_elements(block + 2, block + 6, row, *reinterpret_cast<FiveBitGroup*>(body));
 }
 
-void unpack_q5_0(const uint8_t* plane, const uint8_t* body, int row, uint8_t* block) {
-  std::memcpy(block, plane + 2 * row, 2);
+void unpack_q5_0(const uint8_t* d, const uint8_t* body, int row, uint8_t* block) {
+  std::memcpy(block, d + 2 * row, 2);
   unpack_elements(*reinterpret_cast<const FiveBitGroup*>(body), row, block + 2, block + 6);
 }
 
@@ -62,7 +62,7 @@ void unpack_q5_1(const uint8_t*, const uint8_t* body, int row, uint8_t* block) {
 
 }  // namespace
 
-const PackFormat kPackQ5_0 = {DType::kQ5_0, 32, 32, sizeof(FiveBitGroup), &pack_q5_0, &unpack_q5_0};
-const PackFormat kPackQ5_1 = {DType::kQ5_1, 32, 0, sizeof(Q5_1Panel), &pack_q5_1, &unpack_q5_1};
+const PackFormat kPackQ5_0 = {DType::kQ5_0, 32, true, sizeof(FiveBitGroup), &pack_q5_0, &unpack_q5_0};
+const PackFormat kPackQ5_1 = {DType::kQ5_1, 32, false, sizeof(Q5_1Panel), &pack_q5_1, &unpack_q5_1};
 
 }  // namespace dunlin::cpu

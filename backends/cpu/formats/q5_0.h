@@ -1,4 +1,4 @@
-// Q5_0 in P16: 32 K of 16 rows, 352 bytes (16 x 22): f16 d[16] in the panel's scale plane, and a body of 320.
+// Q5_0 in P16: 32 K of 16 rows, 352 bytes (16 x 22): f16 d[16], paired, and a body of 320.
 // Q5_1, 384 bytes (16 x 24), has d and the minimum m inline.
 //
 //   qh  u8 [64], qs  u8 [4][64]  as one group of Q5_K
@@ -22,6 +22,7 @@ template <class V>
 struct Q5_0 {
   static constexpr DType kType = DType::kQ5_0;
   using Block = FiveBitGroup;
+  static constexpr bool kPairedD = true;
   static constexpr int kBits = 5;
   static constexpr bool kHasMin = false;
 
@@ -29,8 +30,8 @@ struct Q5_0 {
     return five_bits<V>(b, v, row0);
   }
   static typename V::Ints start(const A32Block& a) { return V::broadcast(a.minus16_sum); }
-  static typename V::Floats d(const Block&, const uint16_t* plane, int row0) {
-    return V::load_f16(plane + row0);
+  static typename V::Floats d(const Block&, const uint16_t* d_of_block, int row0) {
+    return V::load_f16(d_of_block + row0);
   }
 };
 
@@ -38,6 +39,7 @@ template <class V>
 struct Q5_1 {
   static constexpr DType kType = DType::kQ5_1;
   using Block = Q5_1Panel;
+  static constexpr bool kPairedD = false;
   static constexpr int kBits = 5;
   static constexpr bool kHasMin = true;
 

@@ -18,7 +18,7 @@ void pack(const uint8_t* block, int row, uint8_t*, uint8_t* body) {
     for (int l = 0; l < 32; ++l)
       q[l] =
           uint8_t(((block[kQs + 32 * (g / 2) + l] >> (4 * (g & 1))) & 15) | ((block[kQh + l] >> g) & 1) << 4);
-    put_nibbles(q, row, panel.groups[g].qs);
+    for (int t = 0; t < 4; ++t) put_nibbles(q + 4 * t, row, panel.groups[g].qs[t]);
     put_fifth_bits(q, row, panel.groups[g].qh);
   }
 }
@@ -29,7 +29,7 @@ void unpack(const uint8_t*, const uint8_t* body, int row, uint8_t* block) {
   std::memset(block + kQh, 0, 32 + 128);
   for (int g = 0; g < 8; ++g) {
     uint8_t q[32];
-    take_nibbles(panel.groups[g].qs, row, q);
+    for (int t = 0; t < 4; ++t) take_nibbles(panel.groups[g].qs[t], row, q + 4 * t);
     take_fifth_bits(panel.groups[g].qh, row, q);
     for (int l = 0; l < 32; ++l) {
       block[kQs + 32 * (g / 2) + l] |= uint8_t((q[l] & 15) << (4 * (g & 1)));
@@ -40,6 +40,6 @@ void unpack(const uint8_t*, const uint8_t* body, int row, uint8_t* block) {
 
 }  // namespace
 
-const PackFormat kPackQ5K = {DType::kQ5_K, 256, 0, sizeof(Q5KPanel), &pack, &unpack};
+const PackFormat kPackQ5K = {DType::kQ5_K, 256, false, sizeof(Q5KPanel), &pack, &unpack};
 
 }  // namespace dunlin::cpu

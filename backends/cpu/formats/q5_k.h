@@ -1,12 +1,11 @@
 // Q5_K in P16: 256 K of 16 rows, 2816 bytes (16 x 176).
 //
-//   scales     as Q4_K
-//   groups[8]  of 32 elements:
-//     qh  u8 [64]     byte 4r + i of group j: bit t for q[r][32j + 4t + i], bit 4 + t for q[r][32j + 16 + 4t
-//     + i] qs  u8 [4][64]  low four bits, as Q4_K
+//   scales             as Q4_K
+//   groups[8]          of 32 elements:
+//     qh  u8 [64]      byte 4r + i, bit t: top bit of element 4t + i of row r; bit 4 + t: of element 16 + 4t
+//     + i qs  u8 [4][64]   low four bits, as one qs[j] of Q4_K
 //
-// Bytes lie in the order in which a kernel reads them: hardware prefetchers follow one stream at twice the
-// rate of two.
+// Bytes lie in the order in which a kernel reads them: two streams would be harder to prefetch than one.
 #pragma once
 
 #include "backends/cpu/formats/q4_k.h"
@@ -24,8 +23,7 @@ struct Q5KPanel {
 };
 static_assert(sizeof(Q5KPanel) == 16 * 176);
 
-// Vector v of the 8 that hold 32 five-bit elements of each row: nibbles as in Q4_K, top bits as in qh above.
-// Q5_0 and Q5_1 store theirs alike.
+// Vector v of the 8 that hold 32 five-bit elements of each row. Q5_0 and Q5_1 store theirs alike.
 template <class V>
 DUNLIN_INLINE typename V::Bytes five_bits(const FiveBitGroup& group, int v, int row0) {
   const auto low = nibbles<V>(group.qs, v, row0);
@@ -54,6 +52,7 @@ template <class V>
 struct Q5K {
   static constexpr DType kType = DType::kQ5_K;
   using Block = Q5KPanel;
+  static constexpr bool kPairedD = false;
   static constexpr int kBits = 5;
   static constexpr int kSubElements = 32;
   static constexpr bool kCentered = false;

@@ -1,4 +1,4 @@
-// Q8_0 in P16: 32 K of 16 rows, 544 bytes (16 x 34): f16 d[16] in the panel's scale plane, and a body of 512.
+// Q8_0 in P16: 32 K of 16 rows, 544 bytes (16 x 34): f16 d[16], paired, and a body of 512.
 //
 //   qs  u8 [8][64]  byte 4r + i of qs[t]: q[r][4t + i] + 128
 //
@@ -22,6 +22,7 @@ template <class V>
 struct Q8_0 {
   static constexpr DType kType = DType::kQ8_0;
   using Block = Q8_0Panel;
+  static constexpr bool kPairedD = true;
   static constexpr int kBits = 8;
   static constexpr bool kHasMin = false;
 
@@ -29,8 +30,8 @@ struct Q8_0 {
     return V::load_biased(b.qs[v] + 4 * row0);
   }
   static typename V::Ints start(const A32Block& a) { return V::bias_start(a.minus128_sum); }
-  static typename V::Floats d(const Block&, const uint16_t* plane, int row0) {
-    return V::load_f16(plane + row0);
+  static typename V::Floats d(const Block&, const uint16_t* d_of_block, int row0) {
+    return V::load_f16(d_of_block + row0);
   }
 };
 

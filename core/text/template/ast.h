@@ -18,8 +18,7 @@ namespace dunlin::jinja {
 struct Expression;
 using ExpressionPtr = std::unique_ptr<Expression>;
 
-// --- expressions
-// ---------------------------------------------------------------------------------------------
+// --- expressions ---
 
 struct Literal {
   Value value;
@@ -124,8 +123,7 @@ struct Expression {
       node;
 };
 
-// --- statements
-// ----------------------------------------------------------------------------------------------
+// --- statements ---
 
 struct Statement;
 using Block = std::vector<Statement>;

@@ -72,8 +72,7 @@ Result<MarkedText> run(const Template& parsed, const ChatInput& input, const Cha
   return jinja::run_template(parsed, globals, heap);
 }
 
-// --- traits
-// --------------------------------------------------------------------------------------------------
+// --- traits ---
 
 // A word that no template prints of itself.
 constexpr std::string_view kNeedle = "dunlin7needle";

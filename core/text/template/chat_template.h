@@ -54,12 +54,14 @@ std::string_view default_chat_template();
 // template.
 class ChatTemplate {
  public:
-  // What the template takes, found by rendering two small conversations at parse time.
+  // What the template takes, found by rendering a few small conversations at parse time.
   struct Traits {
-    bool takes_content_parts =
-        false;  // reads content as a list of parts; else parts are joined to one string
-    bool needs_content_parts = false;   // reads only that: a string is wrapped into one text part
-    bool takes_text_arguments = false;  // wants function arguments as JSON text, not as a dict
+    // Reads content as a list of parts; otherwise text parts are joined to lines of one string.
+    bool takes_content_parts = false;
+    // Reads content only so: a string is wrapped into one text part.
+    bool needs_content_parts = false;
+    // Wants the arguments of tool calls as JSON text, not as a dict.
+    bool takes_text_arguments = false;
   };
 
   // Errors: kCorrupt with line:column for a malformed template, kUnsupported for a construct that is left out

@@ -8,8 +8,7 @@
 namespace dunlin::jinja {
 namespace {
 
-// --- lists
-// ---------------------------------------------------------------------------------------------------
+// --- lists ---
 
 Status expect_mutable(std::string_view name, const List& list) {
   return list.is_tuple ? Status::invalid("a tuple has no method '", name, "'") : Status::ok();
@@ -86,8 +85,7 @@ constexpr MethodRow kListMethods[] = {
     {"index", list_index},   {"insert", list_insert}, {"pop", list_pop},
 };
 
-// --- dicts
-// ---------------------------------------------------------------------------------------------------
+// --- dicts ---
 
 Result<Value> dict_get(Heap& heap, std::string_view name, const Value& self, const Arguments& arguments) {
   DUNLIN_ASSIGN_OR_RETURN(const auto bound, bind_arguments(name, arguments, {"key", "default"}, 1));

@@ -37,8 +37,7 @@ Result<Value> Evaluator::apply(const Suffix& suffix, const Value& value) {
   return std::visit([&](const auto& node) { return apply(node, suffix.position, value); }, suffix.node);
 }
 
-// --- expressions
-// ---------------------------------------------------------------------------------------------
+// --- expressions ---
 
 Result<Value> Evaluator::evaluate(const Literal& node, Position) {
   return node.value;
@@ -120,8 +119,7 @@ Result<Value> Evaluator::evaluate(const Postfix& node, Position) {
   return value;
 }
 
-// --- suffixes
-// ------------------------------------------------------------------------------------------------
+// --- suffixes ---
 
 Result<Value> Evaluator::apply(const AttributeSuffix& node, Position position, const Value& value) {
   return at(position, get_attribute(heap_, value, node.name));

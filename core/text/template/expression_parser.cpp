@@ -273,8 +273,7 @@ Result<ExpressionPtr> ExpressionParser::parse_dict() {
   return make(position, std::move(dict));
 }
 
-// --- suffixes
-// ------------------------------------------------------------------------------------------------
+// --- suffixes ---
 
 Result<ExpressionPtr> ExpressionParser::with_suffixes(ExpressionPtr base, bool with_filters) {
   const Position position = base->position;
@@ -417,8 +416,7 @@ Result<std::vector<Argument>> ExpressionParser::parse_arguments() {
   return arguments;
 }
 
-// --- targets
-// -------------------------------------------------------------------------------------------------
+// --- targets ---
 
 Result<Target> ExpressionParser::parse_target(bool allow_attribute) {
   const Position position = stream_.position();

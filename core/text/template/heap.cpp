@@ -6,6 +6,8 @@ namespace {
 // Work between two looks at the clock; about 50 us of the slowest steps.
 constexpr uint64_t kWorkPerClock = 256;
 constexpr size_t kBytesPerStep = 4096;
+// What an entry weighs in memory, key and index with it, measured in elements of a list.
+constexpr size_t kElementsPerEntry = 4;
 
 }  // namespace
 
@@ -67,10 +69,6 @@ Result<Value> Heap::string(MarkedText text) {
   return Value::string(std::move(text));
 }
 
-Result<Value> Heap::template_string(std::string_view text) {
-  return string(MarkedText(std::string(text), Origin::kTemplate));
-}
-
 Result<Value> Heap::list(std::vector<Value> items, Origin origin) {
   DUNLIN_RETURN_IF_ERROR(reserve_elements(items.size() + 1));
   lists_.push_back(std::make_shared<List>(List{std::move(items), false, origin}));
@@ -93,7 +91,7 @@ Status Heap::set(Dict& dict, Value key, Value value) {
   if (!Dict::is_valid_key(key)) {
     return Status::invalid("a ", key.type_name(), " cannot be the key of a dict");
   }
-  DUNLIN_RETURN_IF_ERROR(reserve_elements(1));
+  DUNLIN_RETURN_IF_ERROR(reserve_elements(kElementsPerEntry));
   dict.set(std::move(key), std::move(value));
   return Status::ok();
 }

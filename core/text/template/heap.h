@@ -21,7 +21,7 @@ struct Limits {
   uint64_t steps = 1'000'000;
   size_t output_bytes = size_t(4) << 20;  // of any one string too
   size_t text_bytes = size_t(256) << 20;  // all strings together, with those already gone
-  size_t elements = 1'000'000;            // of all lists and dicts together
+  size_t elements = 2'000'000;            // of all lists and dicts together; a dict's entry counts as four
   int call_depth = 64;                    // macros in macros
   int eval_depth = 1000;                  // nodes of the syntax tree under evaluation, through all macros
   std::chrono::milliseconds time{250};
@@ -45,7 +45,6 @@ class Heap {
 
   // A string; fails if it is longer than a string may be.
   Result<Value> string(MarkedText text);
-  Result<Value> template_string(std::string_view text);
   Result<Value> list(std::vector<Value> items, Origin origin = Origin::kTemplate);
   Result<Value> tuple(std::vector<Value> items);
   std::shared_ptr<Dict> new_dict(Origin origin = Origin::kTemplate);

@@ -17,8 +17,7 @@ bool flag(const Value* value) {
   return value && is_true(*value);
 }
 
-// --- ends
-// ----------------------------------------------------------------------------------------------------
+// --- ends ---
 
 Result<Value> filter_first(Heap& heap, std::string_view name, const Value& input,
                            const Arguments& arguments) {
@@ -63,8 +62,7 @@ Result<Value> filter_join(Heap& heap, std::string_view name, const Value& input,
   return join_values(heap, separator, items);
 }
 
-// --- order
-// ---------------------------------------------------------------------------------------------------
+// --- order ---
 
 struct Keyed {
   Value key;
@@ -186,8 +184,7 @@ Result<Value> filter_unique(Heap& heap, std::string_view name, const Value& inpu
   return heap.list(std::move(unique));
 }
 
-// --- choice
-// --------------------------------------------------------------------------------------------------
+// --- choice ---
 
 // The arguments from the first on that follow a name.
 Arguments without_first(const Arguments& arguments, size_t count) {

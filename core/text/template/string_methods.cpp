@@ -24,8 +24,7 @@ Status charge(Heap& heap, const Value& self, const Value* argument = nullptr) {
   return heap.reserve_text(argument->as_text().size());
 }
 
-// --- strip
-// ---------------------------------------------------------------------------------------------------
+// --- strip ---
 
 template <Side kSide>
 Result<Value> string_strip(Heap& heap, std::string_view name, const Value& self, const Arguments& arguments) {
@@ -46,8 +45,7 @@ Result<Value> string_remove(Heap& heap, std::string_view name, const Value& self
   return self;
 }
 
-// --- split
-// ---------------------------------------------------------------------------------------------------
+// --- split ---
 
 Result<int64_t> split_limit(std::string_view name, const Value* limit) {
   if (!limit) return int64_t(-1);
@@ -95,8 +93,7 @@ Result<Value> string_partition(Heap& heap, std::string_view name, const Value& s
   return list;
 }
 
-// --- search
-// --------------------------------------------------------------------------------------------------
+// --- search ---
 
 template <bool kAtStart>
 Result<Value> string_has_affix(Heap& heap, std::string_view name, const Value& self,
@@ -139,8 +136,7 @@ Result<Value> string_count(Heap& heap, std::string_view name, const Value& self,
   return Value::integer(int64_t(split(self.as_text(), wanted->view(), -1, false).size()) - 1);
 }
 
-// --- making strings
-// ------------------------------------------------------------------------------------------
+// --- making strings ---
 
 template <LetterCase kCase>
 Result<Value> string_case(Heap& heap, std::string_view name, const Value& self, const Arguments& arguments) {
@@ -172,8 +168,7 @@ Result<Value> string_format(Heap& heap, std::string_view name, const Value& self
   return format_braces(heap, self.as_text(), arguments);
 }
 
-// --- classes of characters
-// -----------------------------------------------------------------------------------
+// --- classes of characters ---
 
 template <bool (*kHolds)(std::string_view)>
 Result<Value> string_is(Heap& heap, std::string_view name, const Value& self, const Arguments& arguments) {

@@ -9,8 +9,7 @@
 namespace dunlin::jinja {
 namespace {
 
-// --- tests of a value alone
-// ----------------------------------------------------------------------------------
+// --- tests of a value alone ---
 
 bool is_boolean(const Value& value) {
   return value.is_bool();
@@ -62,8 +61,7 @@ constexpr PlainTest kPlainTests[] = {
     {"true", is_true_value}, {"undefined", is_undefined},
 };
 
-// --- tests against another value
-// -----------------------------------------------------------------------------
+// --- tests against another value ---
 
 struct ComparingTest {
   std::string_view name;

@@ -25,8 +25,7 @@ Result<Value> filter_default(Heap& heap, std::string_view name, const Value& inp
   return bound[0] ? *bound[0] : heap.string(MarkedText());
 }
 
-// --- numbers
-// -------------------------------------------------------------------------------------------------
+// --- numbers ---
 
 // The text without surrounding space, underscores and plus sign, which from_chars does not take.
 std::string number_text(const MarkedText& text) {
@@ -105,8 +104,7 @@ Result<Value> filter_abs(Heap&, std::string_view name, const Value& input, const
   return Value::integer(input.as_int());
 }
 
-// --- JSON
-// ----------------------------------------------------------------------------------------------------
+// --- JSON ---
 
 Result<std::optional<std::string>> indent_of(const Value* indent) {
   constexpr int64_t kMaxIndent = 64;

