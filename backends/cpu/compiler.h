@@ -1,6 +1,6 @@
-// What the inner loops ask of the compiler: that arrays of registers are taken apart (loops over them unrolled,
-// functions over them inlined), and that one tile is one function, however many kernels call it. Lanes that are
-// arrays in memory define DUNLIN_LANES_IN_MEMORY and keep their loops.
+// What the inner loops ask of the compiler: that arrays of registers are taken apart (loops over them
+// unrolled, functions over them inlined), and that one tile is one function, however many kernels call it.
+// Lanes that are arrays in memory define DUNLIN_LANES_IN_MEMORY and keep their loops.
 #pragma once
 
 #define DUNLIN_PRAGMA(text) _Pragma(#text)

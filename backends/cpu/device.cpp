@@ -127,7 +127,8 @@ std::vector<DeviceInfo> CpuBackend::enumerate() const {
   std::vector<DeviceInfo> devices;
   for (const std::string_view isa : runnable_isas(features)) {
     const std::string name(isa);
-    if (find_linear_table(name.c_str()) == nullptr || find_vector_table(std::string(isa).c_str()) == nullptr) continue;
+    if (find_linear_table(name.c_str()) == nullptr || find_vector_table(std::string(isa).c_str()) == nullptr)
+      continue;
     DeviceInfo info;
     info.id = kIdPrefix + name;
     info.kind = DeviceKind::kCpu;

@@ -3,9 +3,10 @@
 //
 // P16: a panel is 16 rows x all of K, contiguous and 64-byte aligned; the last panel is padded with zero
 // rows. In a 64-byte vector, byte 4r + i belongs to row r: 16 rows x 4 consecutive K, which is one operand of
-// a four-byte dot product. formats/*.h draw the block of each type. Formats whose 16 block scales are no
-// multiple of 64 bytes keep them in a plane at the head of the panel, so that bodies do not straddle cache
-// lines. Dense types (F32, F16, BF16) store the 16 rows' elements of each k side by side.
+// a four-byte dot product. formats/*.h draw the block of each type. Where the 16 f16 scales of a block are
+// all that it has besides whole vectors, two blocks pair them: one line of 64 bytes with both blocks' scales,
+// then the two bodies. So bodies do not straddle cache lines, and a panel is read front to back. Dense types
+// (F32, F16, BF16) store the 16 rows' elements of each k side by side.
 //
 // All functions are pure; different panels of one matrix may be packed from different threads.
 #pragma once
@@ -20,6 +21,7 @@ enum class WeightLayout : uint8_t { kP16 };
 
 inline constexpr int64_t kPanelRows = 16;
 inline constexpr int64_t kPanelAlignment = 64;
+inline constexpr int64_t kPairedScaleBytes = 64;  // 2 blocks x 16 rows x f16
 
 // A borrowed, packed weight [n, k].
 struct PackedMatrix {
@@ -44,8 +46,6 @@ inline int64_t panel_count(int64_t n) {
   return (n + kPanelRows - 1) / kPanelRows;
 }
 int64_t panel_bytes(WeightLayout layout, DType type, int64_t k);
-// Bytes of the scale plane at the head of a panel; 0 where the scales are in the blocks.
-int64_t panel_plane_bytes(WeightLayout layout, DType type, int64_t k);
 inline int64_t packed_bytes(WeightLayout layout, DType type, int64_t n, int64_t k) {
   return panel_count(n) * panel_bytes(layout, type, k);
 }

@@ -57,6 +57,8 @@ class ReferenceBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_backend() { return std::make_unique<ReferenceBackend>(); }
+std::unique_ptr<Backend> make_backend() {
+  return std::make_unique<ReferenceBackend>();
+}
 
 }  // namespace dunlin::reference

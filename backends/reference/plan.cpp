@@ -27,7 +27,8 @@ uint64_t Plan::workspace_bytes() const {
 std::vector<PhaseReport> Plan::report() const {
   std::vector<PhaseReport> phases;
   for (const Node& node : graph_.nodes)
-    phases.push_back({node.name, str_cat("reference/", op_name(node.op)), op_cost(graph_, node, 1).weight_bytes});
+    phases.push_back(
+        {node.name, str_cat("reference/", op_name(node.op)), op_cost(graph_, node, 1).weight_bytes});
   return phases;
 }
 
@@ -57,15 +58,24 @@ void Plan::observe(int32_t node, const StepInputs& step) {
 
 void Plan::run_node(const Node& node, const StepInputs& step) {
   switch (node.op) {
-    case OpKind::kEmbed: return run_embed(node, step);
-    case OpKind::kRmsNorm: return run_rms_norm(node, step);
-    case OpKind::kLinear: return run_linear(node, step);
-    case OpKind::kLinearGroup: return run_linear_group(node, step);
-    case OpKind::kLinearGlu: return run_linear_glu(node, step);
-    case OpKind::kRope: return run_rope(node, step);
-    case OpKind::kKvAppend: return run_kv_append(node, step);
-    case OpKind::kAttention: return run_attention(node, step);
-    case OpKind::kGatherRows: return run_gather_rows(node, step);
+    case OpKind::kEmbed:
+      return run_embed(node, step);
+    case OpKind::kRmsNorm:
+      return run_rms_norm(node, step);
+    case OpKind::kLinear:
+      return run_linear(node, step);
+    case OpKind::kLinearGroup:
+      return run_linear_group(node, step);
+    case OpKind::kLinearGlu:
+      return run_linear_glu(node, step);
+    case OpKind::kRope:
+      return run_rope(node, step);
+    case OpKind::kKvAppend:
+      return run_kv_append(node, step);
+    case OpKind::kAttention:
+      return run_attention(node, step);
+    case OpKind::kGatherRows:
+      return run_gather_rows(node, step);
     case OpKind::kGlu:
       for (int64_t r = 0; r < rows(step, node.outputs[0]); ++r)
         glu(row(node.inputs[0], r), row(node.inputs[1], r), Graph::attrs_of<GluAttrs>(node).activation,
@@ -73,8 +83,8 @@ void Plan::run_node(const Node& node, const StepInputs& step) {
       return;
     case OpKind::kAdd:
       for (int64_t r = 0; r < rows(step, node.outputs[0]); ++r)
-        std::ranges::transform(row(node.inputs[0], r), row(node.inputs[1], r), row(node.outputs[0], r).begin(),
-                               [](float a, float b) { return a + b; });
+        std::ranges::transform(row(node.inputs[0], r), row(node.inputs[1], r),
+                               row(node.outputs[0], r).begin(), [](float a, float b) { return a + b; });
       return;
   }
 }
@@ -91,7 +101,8 @@ void Plan::run_rms_norm(const Node& node, const StepInputs& step) {
                  row(node.outputs[0], r).data());
 }
 
-void Plan::linear_into(ValueId x, ValueId w, ValueId bias, const float* residual, int64_t n_rows, float* out) {
+void Plan::linear_into(ValueId x, ValueId w, ValueId bias, const float* residual, int64_t n_rows,
+                       float* out) {
   const Shape& shape = graph_.value(w).shape;
   const std::span<const float> b = bias == kNoValue ? std::span<const float>() : weight(bias);
   linear(buffer(x), n_rows, weight(w), shape[1], shape[0], b, residual, out);
@@ -101,7 +112,8 @@ void Plan::run_linear(const Node& node, const StepInputs& step) {
   const auto& attrs = Graph::attrs_of<LinearAttrs>(node);
   const ValueId bias = attrs.has_bias ? node.inputs[2] : kNoValue;
   const float* residual = attrs.has_residual ? buffer(node.inputs.back()) : nullptr;
-  linear_into(node.inputs[0], node.inputs[1], bias, residual, rows(step, node.outputs[0]), buffer(node.outputs[0]));
+  linear_into(node.inputs[0], node.inputs[1], bias, residual, rows(step, node.outputs[0]),
+              buffer(node.outputs[0]));
 }
 
 void Plan::run_linear_group(const Node& node, const StepInputs& step) {
@@ -155,8 +167,9 @@ void Plan::run_attention(const Node& node, const StepInputs& step) {
         keys.push_back(cache.key(attrs.layer, blocks[p / kBlockTokens], p % kBlockTokens));
         values.push_back(cache.value(attrs.layer, blocks[p / kBlockTokens], p % kBlockTokens));
       }
-      attention_row({row(node.inputs[0], s.first_row + i).data(), keys.data(), values.data(), int64_t(keys.size())},
-                    attrs, row(node.outputs[0], s.first_row + i).data());
+      attention_row(
+          {row(node.inputs[0], s.first_row + i).data(), keys.data(), values.data(), int64_t(keys.size())},
+          attrs, row(node.outputs[0], s.first_row + i).data());
     }
   }
 }

@@ -24,8 +24,8 @@ std::vector<float> dequantize_weight(const WeightSource& source) {
   }
   for (int64_t r = 0; r < n_rows; ++r) {
     const int64_t from = source.row_order.empty() ? r : source.row_order[size_t(r)];
-    quant_format(t.type).dequantize(t.bytes.data() + uint64_t(from) * bytes_per_row, &values[size_t(r * n_columns)],
-                                    uint64_t(n_columns));
+    quant_format(t.type).dequantize(t.bytes.data() + uint64_t(from) * bytes_per_row,
+                                    &values[size_t(r * n_columns)], uint64_t(n_columns));
   }
   return values;
 }

@@ -43,8 +43,8 @@ void linear(const float* x, int64_t n_rows, std::span<const float> w, int64_t n_
   }
 }
 
-void rope_row(std::span<const float> x, int32_t position, std::span<const float> inv_freq, const RopeAttrs& attrs,
-              float* out) {
+void rope_row(std::span<const float> x, int32_t position, std::span<const float> inv_freq,
+              const RopeAttrs& attrs, float* out) {
   const int64_t half = attrs.n_rot / 2;
   std::copy(x.begin(), x.end(), out);
   for (int64_t head = 0; head < int64_t(x.size()); head += attrs.head_dim) {
@@ -64,7 +64,8 @@ namespace {
 
 double activate(double x, Activation activation) {
   switch (activation) {
-    case Activation::kSilu: return x / (1 + std::exp(-x));
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
     case Activation::kGeluTanh:
       return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
   }
@@ -74,7 +75,8 @@ double activate(double x, Activation activation) {
 }  // namespace
 
 void glu(std::span<const float> gate, std::span<const float> up, Activation activation, float* out) {
-  for (size_t i = 0; i < gate.size(); ++i) out[i] = float(activate(double(gate[i]), activation) * double(up[i]));
+  for (size_t i = 0; i < gate.size(); ++i)
+    out[i] = float(activate(double(gate[i]), activation) * double(up[i]));
 }
 
 void attention_row(const AttentionRow& row, const AttentionAttrs& attrs, float* out) {

@@ -21,16 +21,17 @@ void linear(const float* x, int64_t n_rows, std::span<const float> w, int64_t n_
             std::span<const float> bias, const float* residual, float* out);
 
 // Turns the pairs (i, i + n_rot/2) of each head of one row.
-void rope_row(std::span<const float> x, int32_t position, std::span<const float> inv_freq, const RopeAttrs& attrs,
-              float* out);
+void rope_row(std::span<const float> x, int32_t position, std::span<const float> inv_freq,
+              const RopeAttrs& attrs, float* out);
 
 // act(gate) * up
 void glu(std::span<const float> gate, std::span<const float> up, Activation activation, float* out);
 
-// One query row against n_keys cached rows. keys(i) and values(i) give [Hkv * head_dim] of visible position i.
+// One query row against n_keys cached rows. keys(i) and values(i) give [Hkv * head_dim] of visible position
+// i.
 struct AttentionRow {
-  const float* q;           // [H * head_dim]
-  const float* const* keys; // n_keys pointers
+  const float* q;            // [H * head_dim]
+  const float* const* keys;  // n_keys pointers
   const float* const* values;
   int64_t n_keys;
 };

@@ -71,11 +71,14 @@ Status open_model(Result<std::shared_ptr<const Model>> model, dunlin_model** out
 }
 
 Result<dunlin_callbacks> read_callbacks(const dunlin_callbacks* given) {
-  const auto init = [](dunlin_callbacks* c) { *c = {sizeof(dunlin_callbacks), nullptr, nullptr, nullptr, nullptr, nullptr}; };
+  const auto init = [](dunlin_callbacks* c) {
+    *c = {sizeof(dunlin_callbacks), nullptr, nullptr, nullptr, nullptr, nullptr};
+  };
   return read_options<dunlin_callbacks>(given, init, "dunlin_callbacks");
 }
 
-Status submit(Engine& engine, GenerationRequest request, const dunlin_callbacks* callbacks, uint64_t* request_id) {
+Status submit(Engine& engine, GenerationRequest request, const dunlin_callbacks* callbacks,
+              uint64_t* request_id) {
   DUNLIN_ASSIGN_OR_RETURN(const dunlin_callbacks c, read_callbacks(callbacks));
   DUNLIN_ASSIGN_OR_RETURN(const uint64_t id, engine.submit(std::move(request), make_listener(c)));
   if (request_id != nullptr) *request_id = id;
@@ -86,13 +89,21 @@ Status submit(Engine& engine, GenerationRequest request, const dunlin_callbacks*
 
 extern "C" {
 
-const char* dunlin_version(void) { return DUNLIN_VERSION_TEXT; }
+const char* dunlin_version(void) {
+  return DUNLIN_VERSION_TEXT;
+}
 
-const char* dunlin_last_error(void) { return last_error().c_str(); }
+const char* dunlin_last_error(void) {
+  return last_error().c_str();
+}
 
-const char* dunlin_status_name(dunlin_status status) { return status_code_name(StatusCode(status)); }
+const char* dunlin_status_name(dunlin_status status) {
+  return status_code_name(StatusCode(status));
+}
 
-void dunlin_free_text(char* text) { std::free(text); }
+void dunlin_free_text(char* text) {
+  std::free(text);
+}
 
 dunlin_status dunlin_devices_json(char** text) {
   return guard([&] { return give_text(describe_devices(make_builtin_registry()), text); });
@@ -106,7 +117,8 @@ dunlin_status dunlin_model_open(const char* path, const dunlin_model_options* op
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(path, "path"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(out, "out"));
-    DUNLIN_ASSIGN_OR_RETURN(const auto o, read_options(options, dunlin_model_options_init, "dunlin_model_options"));
+    DUNLIN_ASSIGN_OR_RETURN(const auto o,
+                            read_options(options, dunlin_model_options_init, "dunlin_model_options"));
     return open_model(Model::open(path, model_file_options(o), make_log(o.log, o.log_user_data)), out);
   });
 }
@@ -117,13 +129,16 @@ dunlin_status dunlin_model_open_memory(const void* bytes, size_t n_bytes, const 
     DUNLIN_RETURN_IF_ERROR(check_not_null(bytes, "bytes"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(name, "name"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(out, "out"));
-    DUNLIN_ASSIGN_OR_RETURN(const auto o, read_options(options, dunlin_model_options_init, "dunlin_model_options"));
+    DUNLIN_ASSIGN_OR_RETURN(const auto o,
+                            read_options(options, dunlin_model_options_init, "dunlin_model_options"));
     const std::span<const uint8_t> span(static_cast<const uint8_t*>(bytes), n_bytes);
     return open_model(Model::open_bytes(span, name, make_log(o.log, o.log_user_data)), out);
   });
 }
 
-void dunlin_model_free(dunlin_model* model) { delete model; }
+void dunlin_model_free(dunlin_model* model) {
+  delete model;
+}
 
 dunlin_status dunlin_model_describe_json(const dunlin_model* model, char** text) {
   return guard([&]() -> Status {
@@ -132,14 +147,20 @@ dunlin_status dunlin_model_describe_json(const dunlin_model* model, char** text)
   });
 }
 
-int32_t dunlin_model_n_vocab(const dunlin_model* model) { return int32_t(model->model->config().n_vocab); }
+int32_t dunlin_model_n_vocab(const dunlin_model* model) {
+  return int32_t(model->model->config().n_vocab);
+}
 
-int32_t dunlin_model_n_ctx_train(const dunlin_model* model) { return int32_t(model->model->config().n_ctx_train); }
+int32_t dunlin_model_n_ctx_train(const dunlin_model* model) {
+  return int32_t(model->model->config().n_ctx_train);
+}
 
-int32_t dunlin_model_has_chat_template(const dunlin_model* model) { return model->model->has_chat_template(); }
+int32_t dunlin_model_has_chat_template(const dunlin_model* model) {
+  return model->model->has_chat_template();
+}
 
-dunlin_status dunlin_tokenize(const dunlin_model* model, const char* text, size_t n_bytes, int32_t add_special,
-                              int32_t parse_special, int32_t* tokens, size_t* n_tokens) {
+dunlin_status dunlin_tokenize(const dunlin_model* model, const char* text, size_t n_bytes,
+                              int32_t add_special, int32_t parse_special, int32_t* tokens, size_t* n_tokens) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(model, "model"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(text, "text"));
@@ -148,14 +169,15 @@ dunlin_status dunlin_tokenize(const dunlin_model* model, const char* text, size_
   });
 }
 
-dunlin_status dunlin_tokenize_chat(const dunlin_model* model, const char* messages_json, const char* tools_json,
-                                   int32_t add_generation_prompt, int32_t* tokens, size_t* n_tokens) {
+dunlin_status dunlin_tokenize_chat(const dunlin_model* model, const char* messages_json,
+                                   const char* tools_json, int32_t add_generation_prompt, int32_t* tokens,
+                                   size_t* n_tokens) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(model, "model"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(messages_json, "messages_json"));
     const std::string_view tools = tools_json == nullptr ? "" : tools_json;
-    return give_tokens(model->model->apply_chat_template(messages_json, tools, add_generation_prompt != 0), tokens,
-                       n_tokens);
+    return give_tokens(model->model->apply_chat_template(messages_json, tools, add_generation_prompt != 0),
+                       tokens, n_tokens);
   });
 }
 
@@ -169,7 +191,20 @@ dunlin_status dunlin_detokenize(const dunlin_model* model, const int32_t* tokens
 }
 
 void dunlin_engine_options_init(dunlin_engine_options* options) {
-  *options = {sizeof(dunlin_engine_options), "auto", 0, 0, 0, 1, 512, 0, DUNLIN_KV_F16, 1, nullptr, nullptr, nullptr, nullptr};
+  *options = {sizeof(dunlin_engine_options),
+              "auto",
+              0,
+              0,
+              0,
+              1,
+              512,
+              0,
+              DUNLIN_KV_F16,
+              1,
+              nullptr,
+              nullptr,
+              nullptr,
+              nullptr};
 }
 
 dunlin_status dunlin_engine_create(const dunlin_model* model, const dunlin_engine_options* options,
@@ -177,7 +212,8 @@ dunlin_status dunlin_engine_create(const dunlin_model* model, const dunlin_engin
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(model, "model"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(out, "out"));
-    DUNLIN_ASSIGN_OR_RETURN(const auto o, read_options(options, dunlin_engine_options_init, "dunlin_engine_options"));
+    DUNLIN_ASSIGN_OR_RETURN(const auto o,
+                            read_options(options, dunlin_engine_options_init, "dunlin_engine_options"));
     DUNLIN_ASSIGN_OR_RETURN(const EngineOptions e, engine_options(o));
     DUNLIN_ASSIGN_OR_RETURN(auto engine, Engine::create(model->model, make_builtin_registry(), e,
                                                         make_log(o.log, o.log_user_data), load_progress(o)));
@@ -186,7 +222,9 @@ dunlin_status dunlin_engine_create(const dunlin_model* model, const dunlin_engin
   });
 }
 
-void dunlin_engine_free(dunlin_engine* engine) { delete engine; }
+void dunlin_engine_free(dunlin_engine* engine) {
+  delete engine;
+}
 
 dunlin_status dunlin_engine_describe_json(const dunlin_engine* engine, char** text) {
   return guard([&]() -> Status {
@@ -236,7 +274,8 @@ dunlin_status dunlin_submit(dunlin_engine* engine, const int32_t* prompt, size_t
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(engine, "engine"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(prompt, "prompt"));
-    DUNLIN_ASSIGN_OR_RETURN(const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
+    DUNLIN_ASSIGN_OR_RETURN(
+        const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
     DUNLIN_ASSIGN_OR_RETURN(GenerationRequest request, generation_request(o));
     request.prompt.assign(prompt, prompt + n_prompt);
     return submit(*engine->engine, std::move(request), callbacks, request_id);
@@ -250,12 +289,13 @@ void dunlin_cancel(dunlin_engine* engine, uint64_t request_id) {
   });
 }
 
-dunlin_status dunlin_submit_score(dunlin_engine* engine, const int32_t* tokens, size_t n_tokens, int32_t first,
-                                  const dunlin_callbacks* callbacks, uint64_t* request_id) {
+dunlin_status dunlin_submit_score(dunlin_engine* engine, const int32_t* tokens, size_t n_tokens,
+                                  int32_t first, const dunlin_callbacks* callbacks, uint64_t* request_id) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(engine, "engine"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(tokens, "tokens"));
-    if (first < 1) return Status::invalid("first is ", first, ", expected 1 or more: the first token has no context");
+    if (first < 1)
+      return Status::invalid("first is ", first, ", expected 1 or more: the first token has no context");
     GenerationRequest request;
     request.prompt.assign(tokens, tokens + n_tokens);
     request.score_from = first;
@@ -273,7 +313,9 @@ dunlin_status dunlin_session_create(dunlin_engine* engine, dunlin_session** out)
   });
 }
 
-void dunlin_session_free(dunlin_session* session) { delete session; }
+void dunlin_session_free(dunlin_session* session) {
+  delete session;
+}
 
 dunlin_status dunlin_session_generate(dunlin_session* session, const char* text, size_t n_bytes,
                                       int32_t parse_special, const dunlin_generation_options* options,
@@ -281,7 +323,8 @@ dunlin_status dunlin_session_generate(dunlin_session* session, const char* text,
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(text, "text"));
-    DUNLIN_ASSIGN_OR_RETURN(const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
+    DUNLIN_ASSIGN_OR_RETURN(
+        const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
     DUNLIN_ASSIGN_OR_RETURN(GenerationRequest request, generation_request(o));
     DUNLIN_ASSIGN_OR_RETURN(const dunlin_callbacks c, read_callbacks(callbacks));
     return continue_text(*session, {text, n_bytes}, parse_special != 0, std::move(request), c, result);
@@ -294,7 +337,8 @@ dunlin_status dunlin_session_chat(dunlin_session* session, const char* message, 
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(message, "message"));
-    DUNLIN_ASSIGN_OR_RETURN(const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
+    DUNLIN_ASSIGN_OR_RETURN(
+        const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
     DUNLIN_ASSIGN_OR_RETURN(GenerationRequest request, generation_request(o));
     DUNLIN_ASSIGN_OR_RETURN(const dunlin_callbacks c, read_callbacks(callbacks));
     return answer_chat(*session, {message, n_bytes}, std::move(request), c, result);
@@ -305,7 +349,8 @@ dunlin_status dunlin_session_set_system(dunlin_session* session, const char* tex
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(text, "text"));
-    if (!session->messages.empty()) return Status::invalid("the system message comes before all others; reset first");
+    if (!session->messages.empty())
+      return Status::invalid("the system message comes before all others; reset first");
     session->messages.push_back({"system", std::string(text, n_bytes)});
     return Status::ok();
   });
@@ -333,8 +378,9 @@ dunlin_status dunlin_verify_json(const dunlin_model* model, const char* device, 
     for (size_t i = 0; i < n_tokens; ++i)
       if (tokens[i] < 0 || tokens[i] >= n_vocab)
         return Status::invalid("token ", i, " is ", tokens[i], ", expected 0..", n_vocab - 1);
-    DUNLIN_ASSIGN_OR_RETURN(const VerifyReport report, verify_device(model->model->files(), make_builtin_registry(),
-                                                                     device, {tokens, n_tokens}, Log()));
+    DUNLIN_ASSIGN_OR_RETURN(
+        const VerifyReport report,
+        verify_device(model->model->files(), make_builtin_registry(), device, {tokens, n_tokens}, Log()));
     return give_text(describe_verification(report), text);
   });
 }

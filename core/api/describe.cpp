@@ -8,13 +8,18 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Names come from files: whatever their bytes, the text that goes out is valid UTF-8.
-std::string write(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
+std::string write(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
 
 const char* device_kind_name(DeviceKind kind) {
   switch (kind) {
-    case DeviceKind::kReference: return "reference";
-    case DeviceKind::kCpu: return "cpu";
-    case DeviceKind::kGpu: return "gpu";
+    case DeviceKind::kReference:
+      return "reference";
+    case DeviceKind::kCpu:
+      return "cpu";
+    case DeviceKind::kGpu:
+      return "gpu";
   }
   return "unknown";
 }
@@ -29,10 +34,11 @@ Json describe_config(const ModelConfig& c) {
           {"n_vocab", c.n_vocab},
           {"n_ctx_train", c.n_ctx_train},
           {"rms_eps", c.rms_eps},
-          {"rope", {{"n_rot", c.rope.n_rot},
-                    {"freq_base", c.rope.freq_base},
-                    {"scaling", rope_scaling_name(c.rope.scaling)},
-                    {"factor", c.rope.factor}}},
+          {"rope",
+           {{"n_rot", c.rope.n_rot},
+            {"freq_base", c.rope.freq_base},
+            {"scaling", rope_scaling_name(c.rope.scaling)},
+            {"factor", c.rope.factor}}},
           {"tied_embeddings", c.tied_embeddings}};
 }
 
@@ -43,7 +49,8 @@ Json describe_tokenizer(const Model& model) {
           {"eos", t.eos()},
           {"adds_bos", t.adds_bos()},
           {"adds_eos", t.adds_eos()},
-          {"end_of_generation", std::vector<int32_t>(t.end_of_generation_ids().begin(), t.end_of_generation_ids().end())},
+          {"end_of_generation",
+           std::vector<int32_t>(t.end_of_generation_ids().begin(), t.end_of_generation_ids().end())},
           {"chat_template", model.has_chat_template()}};
 }
 

@@ -28,5 +28,5 @@ struct dunlin_session {
   std::vector<int32_t> tokens;    // of sessions that continue text
   std::vector<Message> messages;  // of sessions that chat
   std::atomic<uint64_t> running_request{0};
-  std::string last_message;       // of the last result
+  std::string last_message;  // of the last result
 };

@@ -19,7 +19,8 @@ Result<EngineOptions> engine_options(const dunlin_engine_options& o) {
   if (o.kv_type != DUNLIN_KV_F16 && o.kv_type != DUNLIN_KV_Q8_0)
     return Status::invalid("kv_type is ", o.kv_type, ", expected DUNLIN_KV_F16 or DUNLIN_KV_Q8_0");
   if (o.n_threads < 0 || o.n_threads_prefill < 0)
-    return Status::invalid("n_threads is ", std::min(o.n_threads, o.n_threads_prefill), ", expected 0 or more");
+    return Status::invalid("n_threads is ", std::min(o.n_threads, o.n_threads_prefill),
+                           ", expected 0 or more");
   EngineOptions e;
   e.device = o.device == nullptr ? "auto" : o.device;
   e.n_threads = o.n_threads;
@@ -104,11 +105,16 @@ class CallbackListener final : public GenerationListener {
 
 int32_t to_c_finish(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kStop: return DUNLIN_FINISH_STOP;
-    case FinishReason::kStopString: return DUNLIN_FINISH_STOP_STRING;
-    case FinishReason::kLength: return DUNLIN_FINISH_LENGTH;
-    case FinishReason::kCancelled: return DUNLIN_FINISH_CANCELLED;
-    case FinishReason::kError: return DUNLIN_FINISH_ERROR;
+    case FinishReason::kStop:
+      return DUNLIN_FINISH_STOP;
+    case FinishReason::kStopString:
+      return DUNLIN_FINISH_STOP_STRING;
+    case FinishReason::kLength:
+      return DUNLIN_FINISH_LENGTH;
+    case FinishReason::kCancelled:
+      return DUNLIN_FINISH_CANCELLED;
+    case FinishReason::kError:
+      return DUNLIN_FINISH_ERROR;
   }
   return DUNLIN_FINISH_ERROR;
 }
@@ -121,8 +127,15 @@ std::shared_ptr<GenerationListener> make_listener(const dunlin_callbacks& callba
 
 dunlin_result to_c_result(const GenerationResult& result) {
   const GenerationStats& s = result.stats;
-  return {sizeof(dunlin_result), to_c_finish(result.reason), dunlin_status(result.status.code()),
-          result.status.message().c_str(), s.n_prompt, s.n_reused, s.n_generated, s.queue_us, s.prefill_us,
+  return {sizeof(dunlin_result),
+          to_c_finish(result.reason),
+          dunlin_status(result.status.code()),
+          result.status.message().c_str(),
+          s.n_prompt,
+          s.n_reused,
+          s.n_generated,
+          s.queue_us,
+          s.prefill_us,
           s.decode_us};
 }
 

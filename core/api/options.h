@@ -1,5 +1,5 @@
-// From the C API's option structs to the engine's. A struct_size that is too small for a field leaves the field at
-// its default, so that programs built against an older header go on working.
+// From the C API's option structs to the engine's. A struct_size that is too small for a field leaves the
+// field at its default, so that programs built against an older header go on working.
 #pragma once
 
 #include <cstring>

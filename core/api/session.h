@@ -7,8 +7,8 @@
 
 namespace dunlin {
 
-Status continue_text(dunlin_session& session, std::string_view text, bool parse_special, GenerationRequest request,
-                     const dunlin_callbacks& callbacks, dunlin_result* result);
+Status continue_text(dunlin_session& session, std::string_view text, bool parse_special,
+                     GenerationRequest request, const dunlin_callbacks& callbacks, dunlin_result* result);
 Status answer_chat(dunlin_session& session, std::string_view message, GenerationRequest request,
                    const dunlin_callbacks& callbacks, dunlin_result* result);
 

@@ -1,5 +1,5 @@
-// ByteReader: reads little-endian values from a bounded span of outside bytes. Every read is checked; a failed
-// read says at which offset of which source it wanted how many bytes. Borrows the span.
+// ByteReader: reads little-endian values from a bounded span of outside bytes. Every read is checked; a
+// failed read says at which offset of which source it wanted how many bytes. Borrows the span.
 #pragma once
 
 #include <bit>
@@ -25,8 +25,7 @@ class ByteReader {
   std::string_view source() const { return source_; }
 
   template <typename T>
-    requires std::is_trivially_copyable_v<T>
-  Status read(T& out) {
+  requires std::is_trivially_copyable_v<T> Status read(T& out) {
     DUNLIN_RETURN_IF_ERROR(need(sizeof(T)));
     std::memcpy(&out, bytes_.data() + offset_, sizeof(T));
     offset_ += sizeof(T);

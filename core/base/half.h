@@ -1,5 +1,5 @@
-// Scalar conversions between f32 and the 16-bit float types. Conversions to 16 bits round to nearest even; NaN
-// stays NaN. Source: IEEE 754-2019 binary16; bfloat16 is the upper half of binary32.
+// Scalar conversions between f32 and the 16-bit float types. Conversions to 16 bits round to nearest even;
+// NaN stays NaN. Source: IEEE 754-2019 binary16; bfloat16 is the upper half of binary32.
 #pragma once
 
 #include <bit>
@@ -41,9 +41,13 @@ constexpr uint16_t f32_to_f16(float value) {
   return uint16_t(sign | (result >> 13));
 }
 
-constexpr bool is_finite_f16(uint16_t h) { return (h & 0x7C00u) != 0x7C00u; }
+constexpr bool is_finite_f16(uint16_t h) {
+  return (h & 0x7C00u) != 0x7C00u;
+}
 
-constexpr float bf16_to_f32(uint16_t b) { return std::bit_cast<float>(uint32_t(b) << 16); }
+constexpr float bf16_to_f32(uint16_t b) {
+  return std::bit_cast<float>(uint32_t(b) << 16);
+}
 
 constexpr uint16_t f32_to_bf16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);

@@ -1,6 +1,6 @@
-// Log: where the library's messages go. The library never prints; whoever opens a model passes a sink, and the
-// default sink drops everything. A Log is a small value that is passed down; the sink may be called from any
-// thread and must not call back into Dunlin.
+// Log: where the library's messages go. The library never prints; whoever opens a model passes a sink, and
+// the default sink drops everything. A Log is a small value that is passed down; the sink may be called from
+// any thread and must not call back into Dunlin.
 #pragma once
 
 #include <functional>
@@ -19,10 +19,22 @@ class Log {
   Log() = default;
   explicit Log(Sink sink) : sink_(std::move(sink)) {}
 
-  template <typename... P> void debug(const P&... p) const { write(LogLevel::kDebug, p...); }
-  template <typename... P> void info(const P&... p) const { write(LogLevel::kInfo, p...); }
-  template <typename... P> void warning(const P&... p) const { write(LogLevel::kWarning, p...); }
-  template <typename... P> void error(const P&... p) const { write(LogLevel::kError, p...); }
+  template <typename... P>
+  void debug(const P&... p) const {
+    write(LogLevel::kDebug, p...);
+  }
+  template <typename... P>
+  void info(const P&... p) const {
+    write(LogLevel::kInfo, p...);
+  }
+  template <typename... P>
+  void warning(const P&... p) const {
+    write(LogLevel::kWarning, p...);
+  }
+  template <typename... P>
+  void error(const P&... p) const {
+    write(LogLevel::kError, p...);
+  }
 
  private:
   template <typename... P>

@@ -15,16 +15,16 @@ namespace dunlin {
 
 enum class StatusCode : int32_t {
   kOk = 0,
-  kInvalidArgument = 1,   // the caller's argument or flag
-  kNotFound = 2,          // a file, tensor, device or key that does not exist
-  kUnsupported = 3,       // well-formed, but this build cannot do it
-  kCorrupt = 4,           // a file or message that contradicts its format
-  kIo = 5,                // the operating system refused to read or write
-  kResourceExhausted = 6, // memory, KV blocks, a limit
-  kContextExceeded = 7,   // a prompt that does not fit its context
-  kCancelled = 8,         // the caller asked to stop
-  kDeviceLost = 9,        // the device must be opened again
-  kInternal = 10,         // a defect of Dunlin that was caught at a boundary
+  kInvalidArgument = 1,    // the caller's argument or flag
+  kNotFound = 2,           // a file, tensor, device or key that does not exist
+  kUnsupported = 3,        // well-formed, but this build cannot do it
+  kCorrupt = 4,            // a file or message that contradicts its format
+  kIo = 5,                 // the operating system refused to read or write
+  kResourceExhausted = 6,  // memory, KV blocks, a limit
+  kContextExceeded = 7,    // a prompt that does not fit its context
+  kCancelled = 8,          // the caller asked to stop
+  kDeviceLost = 9,         // the device must be opened again
+  kInternal = 10,          // a defect of Dunlin that was caught at a boundary
 };
 
 const char* status_code_name(StatusCode code);
@@ -37,15 +37,42 @@ class [[nodiscard]] Status {
   static Status ok() { return {}; }
 
   // Each takes the message in parts: what was wrong, where, and what to do.
-  template <typename... P> static Status invalid(const P&... p) { return {StatusCode::kInvalidArgument, str_cat(p...)}; }
-  template <typename... P> static Status not_found(const P&... p) { return {StatusCode::kNotFound, str_cat(p...)}; }
-  template <typename... P> static Status unsupported(const P&... p) { return {StatusCode::kUnsupported, str_cat(p...)}; }
-  template <typename... P> static Status corrupt(const P&... p) { return {StatusCode::kCorrupt, str_cat(p...)}; }
-  template <typename... P> static Status io(const P&... p) { return {StatusCode::kIo, str_cat(p...)}; }
-  template <typename... P> static Status exhausted(const P&... p) { return {StatusCode::kResourceExhausted, str_cat(p...)}; }
-  template <typename... P> static Status context_exceeded(const P&... p) { return {StatusCode::kContextExceeded, str_cat(p...)}; }
-  template <typename... P> static Status cancelled(const P&... p) { return {StatusCode::kCancelled, str_cat(p...)}; }
-  template <typename... P> static Status internal(const P&... p) { return {StatusCode::kInternal, str_cat(p...)}; }
+  template <typename... P>
+  static Status invalid(const P&... p) {
+    return {StatusCode::kInvalidArgument, str_cat(p...)};
+  }
+  template <typename... P>
+  static Status not_found(const P&... p) {
+    return {StatusCode::kNotFound, str_cat(p...)};
+  }
+  template <typename... P>
+  static Status unsupported(const P&... p) {
+    return {StatusCode::kUnsupported, str_cat(p...)};
+  }
+  template <typename... P>
+  static Status corrupt(const P&... p) {
+    return {StatusCode::kCorrupt, str_cat(p...)};
+  }
+  template <typename... P>
+  static Status io(const P&... p) {
+    return {StatusCode::kIo, str_cat(p...)};
+  }
+  template <typename... P>
+  static Status exhausted(const P&... p) {
+    return {StatusCode::kResourceExhausted, str_cat(p...)};
+  }
+  template <typename... P>
+  static Status context_exceeded(const P&... p) {
+    return {StatusCode::kContextExceeded, str_cat(p...)};
+  }
+  template <typename... P>
+  static Status cancelled(const P&... p) {
+    return {StatusCode::kCancelled, str_cat(p...)};
+  }
+  template <typename... P>
+  static Status internal(const P&... p) {
+    return {StatusCode::kInternal, str_cat(p...)};
+  }
 
   bool is_ok() const { return code_ == StatusCode::kOk; }
   StatusCode code() const { return code_; }
@@ -65,7 +92,7 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<1>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value) : state_(std::in_place_index<1>, std::move(value)) {}        // NOLINT: implicit by design
   Result(Status status) : state_(std::in_place_index<0>, std::move(status)) {  // NOLINT: implicit by design
     DUNLIN_CHECK(!std::get<0>(state_).is_ok());
   }
@@ -74,9 +101,18 @@ class [[nodiscard]] Result {
   Status status() const { return is_ok() ? Status::ok() : std::get<0>(state_); }
   const std::string& message() const { return std::get<0>(state_).message(); }
 
-  T& value() & { check(); return std::get<1>(state_); }
-  const T& value() const& { check(); return std::get<1>(state_); }
-  T&& value() && { check(); return std::get<1>(std::move(state_)); }
+  T& value() & {
+    check();
+    return std::get<1>(state_);
+  }
+  const T& value() const& {
+    check();
+    return std::get<1>(state_);
+  }
+  T&& value() && {
+    check();
+    return std::get<1>(std::move(state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -94,8 +130,8 @@ class [[nodiscard]] Result {
 #define DUNLIN_CONCAT(a, b) DUNLIN_CONCAT_INNER(a, b)
 
 // Leaves the function with the error, if there is one.
-#define DUNLIN_RETURN_IF_ERROR(expression)                         \
-  do {                                                             \
+#define DUNLIN_RETURN_IF_ERROR(expression)                                                           \
+  do {                                                                                               \
     if (::dunlin::Status dunlin_status = (expression); !dunlin_status.is_ok()) return dunlin_status; \
   } while (0)
 

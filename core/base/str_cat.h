@@ -9,13 +9,21 @@
 namespace dunlin {
 namespace detail {
 
-inline void append_part(std::string& out, std::string_view part) { out += part; }
-inline void append_part(std::string& out, const char* part) { out += part; }
-inline void append_part(std::string& out, char part) { out += part; }
-inline void append_part(std::string& out, bool part) { out += part ? "true" : "false"; }
+inline void append_part(std::string& out, std::string_view part) {
+  out += part;
+}
+inline void append_part(std::string& out, const char* part) {
+  out += part;
+}
+inline void append_part(std::string& out, char part) {
+  out += part;
+}
+inline void append_part(std::string& out, bool part) {
+  out += part ? "true" : "false";
+}
 
 template <typename T>
-  requires std::integral<T> || std::floating_point<T>
+requires std::integral<T> || std::floating_point<T>
 void append_part(std::string& out, T part) {
   char buffer[64];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, part).ptr;

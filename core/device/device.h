@@ -24,14 +24,14 @@ namespace dunlin {
 enum class DeviceKind : uint8_t { kReference, kCpu, kGpu };
 
 struct DeviceInfo {
-  std::string id;             // "cpu:avx512vnni", "cuda:0": what --device takes
+  std::string id;  // "cpu:avx512vnni", "cuda:0": what --device takes
   DeviceKind kind = DeviceKind::kCpu;
   std::string name;           // the processor or card, for people
   std::string detail;         // topology, capabilities: lines for `dunlin devices`
   uint64_t memory_bytes = 0;  // in all, as far as this process may use it
   uint64_t memory_free_bytes = 0;
-  int32_t n_threads = 0;      // of an opened device, for decode; 0 where it means nothing
-  int32_t score = 0;          // automatic placement takes the highest that fits; 0: only when asked for
+  int32_t n_threads = 0;  // of an opened device, for decode; 0 where it means nothing
+  int32_t score = 0;      // automatic placement takes the highest that fits; 0: only when asked for
 };
 
 struct DeviceOptions {
@@ -43,9 +43,9 @@ struct DeviceOptions {
 // A weight as the model file has it. Borrowed for the call only.
 struct WeightSource {
   std::string name;
-  TensorView tensor;              // [N, K] or [N]
-  bool for_linear = false;        // which ops read it: linear weights are packed,
-  bool for_embedding = false;     // tables must give single rows
+  TensorView tensor;           // [N, K] or [N]
+  bool for_linear = false;     // which ops read it: linear weights are packed,
+  bool for_embedding = false;  // tables must give single rows
   // Row r of the weight stands at row_order[r] of the tensor; empty: in order.
   std::vector<int32_t> row_order;
   // Tells the owner of the source that these bytes will not be read again. May be empty.
@@ -70,8 +70,8 @@ class KvCache {
 
 // One line of a plan's report: a phase between two barriers or launches.
 struct PhaseReport {
-  std::string name;       // the node's name
-  std::string kernel;     // the chosen kernel row
+  std::string name;    // the node's name
+  std::string kernel;  // the chosen kernel row
   int64_t weight_bytes = 0;
 };
 
@@ -92,10 +92,11 @@ class Plan {
 struct PlanBindings {
   std::vector<const DeviceWeight*> weights;  // by Value::index of weights
   KvCache* kv_cache = nullptr;
-  int32_t n_blocks_per_sequence = 0;         // KV blocks of the longest context
+  int32_t n_blocks_per_sequence = 0;  // KV blocks of the longest context
 };
 
-// Called after each node of an observed plan with the node's index and its outputs' bytes ([rows, features] f32).
+// Called after each node of an observed plan with the node's index and its outputs' bytes ([rows, features]
+// f32).
 using NodeObserver = std::function<void(int32_t node, std::span<const std::span<const float>> outputs)>;
 
 struct CompileOptions {
@@ -131,7 +132,8 @@ class Backend {
   virtual const char* name() const = 0;
   // Devices that can be opened now; empty where there is no hardware or driver, which is no error.
   virtual std::vector<DeviceInfo> enumerate() const = 0;
-  virtual Result<std::unique_ptr<Device>> open(const DeviceInfo& info, const DeviceOptions& options) const = 0;
+  virtual Result<std::unique_ptr<Device>> open(const DeviceInfo& info,
+                                               const DeviceOptions& options) const = 0;
 };
 
 }  // namespace dunlin

@@ -1,4 +1,5 @@
-// KvSpec: the shape of a KV cache, in the model's terms. How a block's bytes are arranged is the backend's own.
+// KvSpec: the shape of a KV cache, in the model's terms. How a block's bytes are arranged is the backend's
+// own.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,9 @@
 
 namespace dunlin {
 
-const char* kv_type_name(KvType type) { return type == KvType::kF16 ? "f16" : "q8_0"; }
+const char* kv_type_name(KvType type) {
+  return type == KvType::kF16 ? "f16" : "q8_0";
+}
 
 StepInputs::StepInputs(StepCapacity capacity)
     : capacity_(capacity),
@@ -18,9 +20,12 @@ StepInputs::StepInputs(StepCapacity capacity)
       block_ids_(size_t(capacity.n_sequences) * size_t(capacity.n_blocks_per_sequence)),
       sequences_(size_t(capacity.n_sequences)) {}
 
-void StepInputs::clear() { n_rows_ = n_sequences_ = n_logit_rows_ = 0; }
+void StepInputs::clear() {
+  n_rows_ = n_sequences_ = n_logit_rows_ = 0;
+}
 
-bool StepInputs::add_sequence(std::span<const int32_t> tokens, int32_t kv_begin, std::span<const int32_t> blocks) {
+bool StepInputs::add_sequence(std::span<const int32_t> tokens, int32_t kv_begin,
+                              std::span<const int32_t> blocks) {
   const auto n = int32_t(tokens.size());
   if (n > capacity_.n_rows - n_rows_ || n_sequences_ == capacity_.n_sequences) return false;
   if (int32_t(blocks.size()) > capacity_.n_blocks_per_sequence) return false;

@@ -1,6 +1,6 @@
-// StepInputs: everything that changes from step to step, at addresses that never change. A step holds rows; a row
-// is one token of one sequence. Rows of a sequence are adjacent and in order of position. Sized once; filling it
-// allocates nothing. Written by one thread between steps, read by the plan during a step.
+// StepInputs: everything that changes from step to step, at addresses that never change. A step holds rows; a
+// row is one token of one sequence. Rows of a sequence are adjacent and in order of position. Sized once;
+// filling it allocates nothing. Written by one thread between steps, read by the plan during a step.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct StepCapacity {
 struct StepSequence {
   int32_t first_row = 0;
   int32_t n_rows = 0;
-  int32_t kv_begin = 0;        // position of its first row = tokens already in the cache
-  int32_t block_table = 0;     // where its block ids begin in block_ids
+  int32_t kv_begin = 0;     // position of its first row = tokens already in the cache
+  int32_t block_table = 0;  // where its block ids begin in block_ids
 };
 
 class StepInputs {
@@ -29,7 +29,8 @@ class StepInputs {
   explicit StepInputs(StepCapacity capacity);
 
   void clear();
-  // Appends a sequence's rows. blocks covers positions [0, kv_begin + tokens.size()). False if it does not fit.
+  // Appends a sequence's rows. blocks covers positions [0, kv_begin + tokens.size()). False if it does not
+  // fit.
   bool add_sequence(std::span<const int32_t> tokens, int32_t kv_begin, std::span<const int32_t> blocks);
   // Marks a row (index in this step) whose logits are wanted; logits come in the order of these calls.
   bool want_logits(int32_t row);

@@ -15,7 +15,9 @@ constexpr int32_t kPrefillRowsBesideDecode = 64;
 constexpr int32_t kMaxSequences = 256;
 constexpr int32_t kMaxBatch = 8192;
 
-int64_t now_us() { return monotonic_ns() / 1000; }
+int64_t now_us() {
+  return monotonic_ns() / 1000;
+}
 
 Status check_options(const EngineOptions& o, const ModelConfig& config) {
   if (o.n_ctx < 0 || o.n_ctx > config.n_ctx_train * 4)
@@ -58,7 +60,8 @@ Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const Model> mode
   return engine;
 }
 
-Engine::Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> executor, const EngineOptions& options)
+Engine::Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> executor,
+               const EngineOptions& options)
     : model_(std::move(model)),
       executor_(std::move(executor)),
       kv_(executor_->n_blocks(), executor_->block_tokens(),
@@ -101,14 +104,16 @@ Result<uint64_t> Engine::submit(GenerationRequest request, std::shared_ptr<Gener
   if (n_prompt == 0) return Status::invalid("the prompt is empty; give at least one token");
   const bool generates = request.max_tokens != 0;
   if (n_prompt + (generates ? 1 : 0) > info_.n_ctx)
-    return Status::context_exceeded("the prompt has ", n_prompt, " tokens and the context holds ", info_.n_ctx,
+    return Status::context_exceeded("the prompt has ", n_prompt, " tokens and the context holds ",
+                                    info_.n_ctx,
                                     generates ? ", of which one must stay free for the answer" : "",
                                     "; shorten the prompt or raise the context (-c)");
   for (size_t i = 0; i < request.prompt.size(); ++i)
     if (request.prompt[i] < 0 || request.prompt[i] >= n_vocab)
       return Status::invalid("prompt token ", i, " is ", request.prompt[i], ", expected 0..", n_vocab - 1);
   const int32_t n_valid = std::min(n_vocab, model_->tokenizer().n_vocab());
-  DUNLIN_ASSIGN_OR_RETURN(Sampler sampler, Sampler::create(request.sampling, {n_vocab, n_valid, info_.n_ctx}));
+  DUNLIN_ASSIGN_OR_RETURN(Sampler sampler,
+                          Sampler::create(request.sampling, {n_vocab, n_valid, info_.n_ctx}));
   const uint64_t id = next_id_.fetch_add(1);
   auto sequence = std::make_unique<Sequence>(id, std::move(request), std::move(listener), std::move(sampler),
                                              model_->tokenizer(), info_.n_ctx);
@@ -130,7 +135,9 @@ void Engine::cancel(uint64_t id) {
   wake_.notify_one();
 }
 
-EngineCounters Engine::counters() const { return {n_steps_.load(), n_rows_.load(), n_requests_.load()}; }
+EngineCounters Engine::counters() const {
+  return {n_steps_.load(), n_rows_.load(), n_requests_.load()};
+}
 
 Device::Roofline Engine::measure_roofline() {
   std::promise<Device::Roofline> promise;
@@ -147,9 +154,9 @@ std::string Engine::describe_plan(int32_t n_rows) const {
   std::string text = print_graph(executor_->graph_for(n_rows));
   text += "phases\n";
   for (const PhaseReport& phase : executor_->report_for(n_rows))
-    text += str_cat(phase.name, "  [", phase.kernel, "]",
-                    phase.weight_bytes ? str_cat("  ", format_bytes(uint64_t(phase.weight_bytes))) : std::string(),
-                    "\n");
+    text += str_cat(
+        phase.name, "  [", phase.kernel, "]",
+        phase.weight_bytes ? str_cat("  ", format_bytes(uint64_t(phase.weight_bytes))) : std::string(), "\n");
   return text;
 }
 
@@ -216,7 +223,8 @@ void Engine::fail_all(const Status& status) {
 
 bool Engine::fill_step() {
   for (size_t i = active_.size(); i-- > 0;)
-    if (active_[i]->is_cancelled()) finish(i, FinishReason::kCancelled, Status::cancelled("cancelled by the caller"));
+    if (active_[i]->is_cancelled())
+      finish(i, FinishReason::kCancelled, Status::cancelled("cancelled by the caller"));
   views_.clear();
   for (const auto& sequence : active_) views_.push_back(sequence->view());
   schedule_step(views_, limits_, chunks_);

@@ -88,7 +88,8 @@ class Engine {
     bool stop = false;
   };
 
-  Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> executor, const EngineOptions& options);
+  Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> executor,
+         const EngineOptions& options);
 
   void loop();
   bool read_mail(bool wait);

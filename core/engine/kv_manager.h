@@ -1,6 +1,6 @@
 // KvManager: gives sequences their KV blocks, reuses what earlier sequences left, and makes room. Not
-// thread-safe: the engine's thread owns it. Nothing allocates after construction, except inside the vectors that
-// callers own.
+// thread-safe: the engine's thread owns it. Nothing allocates after construction, except inside the vectors
+// that callers own.
 #pragma once
 
 #include <functional>
@@ -18,7 +18,8 @@ class KvManager {
 
   KvManager(int32_t n_blocks, int32_t block_tokens, CopyBlock copy);
 
-  // Takes the longest known prefix of tokens into blocks (empty before) and returns how many tokens it covers.
+  // Takes the longest known prefix of tokens into blocks (empty before) and returns how many tokens it
+  // covers.
   int32_t reuse_prefix(std::span<const int32_t> tokens, std::vector<int32_t>& blocks);
   // Adds blocks until n_tokens have a place; false if there is no memory left.
   bool reserve(int32_t n_tokens, std::vector<int32_t>& blocks);

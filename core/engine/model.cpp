@@ -10,8 +10,8 @@ namespace {
 Result<TokenizerSpec> read_tokenizer(const ModelFiles& files, const Log& log) {
   if (files.gguf() != nullptr) return read_gguf_tokenizer(*files.gguf(), log);
   const HuggingFaceTexts& t = files.texts;
-  return read_hf_tokenizer(
-      {t.tokenizer_json, t.tokenizer_config_json, t.generation_config_json, t.chat_template_jinja, files.path});
+  return read_hf_tokenizer({t.tokenizer_json, t.tokenizer_config_json, t.generation_config_json,
+                            t.chat_template_jinja, files.path});
 }
 
 const std::string* find_template(const TokenizerSpec& spec, std::string_view name) {
@@ -28,8 +28,8 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
   return finish(std::move(files), log);
 }
 
-Result<std::shared_ptr<const Model>> Model::open_bytes(std::span<const uint8_t> bytes, const std::string& name,
-                                                       const Log& log) {
+Result<std::shared_ptr<const Model>> Model::open_bytes(std::span<const uint8_t> bytes,
+                                                       const std::string& name, const Log& log) {
   DUNLIN_ASSIGN_OR_RETURN(ModelFiles files, open_model_bytes(bytes, name, log));
   return finish(std::move(files), log);
 }
@@ -38,8 +38,9 @@ Result<std::shared_ptr<const Model>> Model::finish(ModelFiles files, const Log& 
   const auto model = std::make_shared<Model>();
   DUNLIN_ASSIGN_OR_RETURN(TokenizerSpec spec, read_tokenizer(files, log));
   if (int64_t(spec.tokens.size()) > files.config.n_vocab)
-    return Status::corrupt(files.path, ": the tokenizer has ", spec.tokens.size(), " tokens, but the embedding only ",
-                           files.config.n_vocab, " rows; tokenizer and weights are not of the same model");
+    return Status::corrupt(files.path, ": the tokenizer has ", spec.tokens.size(),
+                           " tokens, but the embedding only ", files.config.n_vocab,
+                           " rows; tokenizer and weights are not of the same model");
   const std::string* source = find_template(spec, "default");
   model->has_chat_template_ = source != nullptr;
   if (source == nullptr) log.debug(files.path, ": no chat template; chats use ChatML");
@@ -54,7 +55,8 @@ Result<std::shared_ptr<const Model>> Model::finish(ModelFiles files, const Log& 
   return std::shared_ptr<const Model>(model);
 }
 
-Result<RenderedPrompt> Model::render_chat_template(std::string_view messages_json, std::string_view tools_json,
+Result<RenderedPrompt> Model::render_chat_template(std::string_view messages_json,
+                                                   std::string_view tools_json,
                                                    bool add_generation_prompt) const {
   if (!chat_template_) return chat_template_error_;
   ChatInput input;
@@ -72,7 +74,8 @@ Result<RenderedPrompt> Model::render_chat_template(std::string_view messages_jso
   return chat_template_->render(input);
 }
 
-Result<std::vector<int32_t>> Model::apply_chat_template(std::string_view messages_json, std::string_view tools_json,
+Result<std::vector<int32_t>> Model::apply_chat_template(std::string_view messages_json,
+                                                        std::string_view tools_json,
                                                         bool add_generation_prompt) const {
   DUNLIN_ASSIGN_OR_RETURN(const RenderedPrompt prompt,
                           render_chat_template(messages_json, tools_json, add_generation_prompt));

@@ -19,17 +19,18 @@ class Model {
   static Result<std::shared_ptr<const Model>> open(const std::string& path, const ModelFileOptions& options,
                                                    const Log& log);
   // A GGUF file in memory, which must outlive the model; name is what errors call it.
-  static Result<std::shared_ptr<const Model>> open_bytes(std::span<const uint8_t> bytes, const std::string& name,
-                                                         const Log& log);
+  static Result<std::shared_ptr<const Model>> open_bytes(std::span<const uint8_t> bytes,
+                                                         const std::string& name, const Log& log);
 
   const ModelFiles& files() const { return files_; }
   const ModelConfig& config() const { return files_.config; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   bool has_chat_template() const { return has_chat_template_; }
 
-  // The prompt for a conversation: messages (and tools, or empty) as JSON text in the field's chat format. The
-  // text of a message can never become a control token.
-  Result<std::vector<int32_t>> apply_chat_template(std::string_view messages_json, std::string_view tools_json,
+  // The prompt for a conversation: messages (and tools, or empty) as JSON text in the field's chat format.
+  // The text of a message can never become a control token.
+  Result<std::vector<int32_t>> apply_chat_template(std::string_view messages_json,
+                                                   std::string_view tools_json,
                                                    bool add_generation_prompt) const;
   Result<RenderedPrompt> render_chat_template(std::string_view messages_json, std::string_view tools_json,
                                               bool add_generation_prompt) const;

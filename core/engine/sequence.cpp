@@ -9,17 +9,24 @@ namespace {
 
 constexpr size_t kPieceReserveBytes = 256;
 
-int64_t now_in_us() { return monotonic_ns() / 1000; }
+int64_t now_in_us() {
+  return monotonic_ns() / 1000;
+}
 
 }  // namespace
 
 const char* finish_reason_name(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kStop: return "stop";
-    case FinishReason::kStopString: return "stop_string";
-    case FinishReason::kLength: return "length";
-    case FinishReason::kCancelled: return "cancelled";
-    case FinishReason::kError: return "error";
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kStopString:
+      return "stop_string";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kCancelled:
+      return "cancelled";
+    case FinishReason::kError:
+      return "error";
   }
   return "error";
 }

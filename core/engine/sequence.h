@@ -1,5 +1,5 @@
-// Sequence: one live request inside the engine: its tokens, its KV blocks, its sampler and its stream of text.
-// Owned by the engine's thread.
+// Sequence: one live request inside the engine: its tokens, its KV blocks, its sampler and its stream of
+// text. Owned by the engine's thread.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,8 @@ namespace dunlin {
 
 class Sequence {
  public:
-  Sequence(uint64_t id, GenerationRequest request, std::shared_ptr<GenerationListener> listener, Sampler sampler,
-           const Tokenizer& tokenizer, int32_t n_ctx);
+  Sequence(uint64_t id, GenerationRequest request, std::shared_ptr<GenerationListener> listener,
+           Sampler sampler, const Tokenizer& tokenizer, int32_t n_ctx);
 
   uint64_t id() const { return id_; }
   const GenerationRequest& request() const { return request_; }
@@ -30,7 +30,9 @@ class Sequence {
   bool is_scoring() const { return request_.score_from >= 0; }
   bool is_decoding() const { return n_computed_ >= n_prompt_; }
   // Scoring: pending tokens whose logits nobody wants; the logits of a token tell about the next. Else -1.
-  int32_t n_unscored() const { return is_scoring() ? std::max(0, request_.score_from - 1 - n_computed_) : -1; }
+  int32_t n_unscored() const {
+    return is_scoring() ? std::max(0, request_.score_from - 1 - n_computed_) : -1;
+  }
   SequenceView view() const { return {n_pending(), is_decoding(), n_unscored()}; }
   std::vector<int32_t>& blocks() { return blocks_; }
 
@@ -63,11 +65,11 @@ class Sequence {
   StopMatcher stop_matcher_;
   int32_t n_ctx_;
   int32_t n_prompt_;
-  std::vector<int32_t> tokens_;   // prompt and generated; reserved for the whole context
+  std::vector<int32_t> tokens_;  // prompt and generated; reserved for the whole context
   std::vector<int32_t> blocks_;
   int32_t n_computed_ = 0;
   bool is_cancelled_ = false;
-  std::string piece_;             // reused from token to token
+  std::string piece_;  // reused from token to token
   Status error_;
   GenerationStats stats_;
   int64_t submitted_us_;

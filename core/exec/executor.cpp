@@ -22,7 +22,9 @@ KvSpec kv_spec(const ModelConfig& config, KvType type) {
   return {type, int32_t(config.n_layer), int32_t(config.n_head_kv), int32_t(config.head_dim)};
 }
 
-int32_t blocks_per_sequence(int32_t n_ctx, int32_t block_tokens) { return (n_ctx + block_tokens - 1) / block_tokens; }
+int32_t blocks_per_sequence(int32_t n_ctx, int32_t block_tokens) {
+  return (n_ctx + block_tokens - 1) / block_tokens;
+}
 
 // Before a device is open, its layouts are unknown: file sizes and f16 keys and values stand in.
 MemoryNeed estimate_need(const ModelFiles& files, const ExecutorOptions& options) {
@@ -43,10 +45,11 @@ MemoryNeed estimate_need(const ModelFiles& files, const ExecutorOptions& options
 Result<std::unique_ptr<Executor>> Executor::create(const ModelFiles& files, const Registry& registry,
                                                    const ExecutorOptions& options, const Log& log,
                                                    const LoadProgress& progress) {
-  DUNLIN_ASSIGN_OR_RETURN(const Placement placement, place(registry, options.device, estimate_need(files, options)));
+  DUNLIN_ASSIGN_OR_RETURN(const Placement placement,
+                          place(registry, options.device, estimate_need(files, options)));
   log.info("device: ", placement.reason);
-  DUNLIN_ASSIGN_OR_RETURN(auto device, registry.open(placement.device,
-                                                     {options.n_threads, options.n_threads_prefill, log}));
+  DUNLIN_ASSIGN_OR_RETURN(
+      auto device, registry.open(placement.device, {options.n_threads, options.n_threads_prefill, log}));
   const int32_t block_tokens = device->kv_block_tokens();
   const int32_t n_blocks = blocks_per_sequence(options.n_ctx, block_tokens);
   // One block more than the contexts need: a shared block is copied while its original is still in use.
@@ -58,7 +61,8 @@ Result<std::unique_ptr<Executor>> Executor::create(const ModelFiles& files, cons
   executor->n_vocab_ = files.config.n_vocab;
 
   const Graph graph = build_model_graph(files.config, files.weights, {1, 1});
-  DUNLIN_ASSIGN_OR_RETURN(executor->weights_, WeightStore::create(graph, files.weights, *executor->device_, progress));
+  DUNLIN_ASSIGN_OR_RETURN(executor->weights_,
+                          WeightStore::create(graph, files.weights, *executor->device_, progress));
   DUNLIN_ASSIGN_OR_RETURN(executor->kv_cache_,
                           executor->device_->create_kv_cache(kv_spec(files.config, options.kv_type),
                                                              n_blocks * options.n_sequences + 1));
@@ -76,7 +80,8 @@ Status Executor::compile_buckets(const ModelFiles& files, const ExecutorOptions&
     Bucket bucket;
     bucket.graph = build_model_graph(files.config, files.weights, bucket_capacity(n_rows, options));
     if (options.fuse)
-      run_passes(bucket.graph, [&](const Graph& g, const Node& n) { return device_->supports(g, n, nullptr); });
+      run_passes(bucket.graph,
+                 [&](const Graph& g, const Node& n) { return device_->supports(g, n, nullptr); });
     DUNLIN_RETURN_IF_ERROR(verify_graph(bucket.graph));
     DUNLIN_ASSIGN_OR_RETURN(bucket.plan, device_->compile(bucket.graph, bindings, {options.observer}));
     buckets_.push_back(std::move(bucket));

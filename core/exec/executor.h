@@ -1,6 +1,6 @@
-// Executor: runs steps of one model on one device. Owns the device, the weights, the KV cache and one plan per
-// capacity bucket, all made before the first step: a step allocates nothing and compiles nothing, however long
-// the context. Used by one thread.
+// Executor: runs steps of one model on one device. Owns the device, the weights, the KV cache and one plan
+// per capacity bucket, all made before the first step: a step allocates nothing and compiles nothing, however
+// long the context. Used by one thread.
 #pragma once
 
 #include <memory>
@@ -23,8 +23,8 @@ struct ExecutorOptions {
   int32_t n_rows = 512;           // of the largest step
   int32_t n_logit_rows = 1;       // of the largest step
   KvType kv_type = KvType::kF16;
-  bool fuse = true;               // off: every op of the model is a node of its own
-  NodeObserver observer;          // verification only: one bucket, every node reported
+  bool fuse = true;       // off: every op of the model is a node of its own
+  NodeObserver observer;  // verification only: one bucket, every node reported
 };
 
 class Executor {

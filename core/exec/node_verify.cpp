@@ -24,7 +24,8 @@ Result<Observed> observe(const ModelFiles& files, const Registry& registry, cons
   options.n_ctx = options.n_rows = int32_t(tokens.size());
   options.observer = [&](int32_t node, std::span<const std::span<const float>> outputs) {
     observed.nodes.resize(std::max(observed.nodes.size(), size_t(node) + 1));
-    for (const auto& out : outputs) observed.nodes[size_t(node)].insert(observed.nodes[size_t(node)].end(), out.begin(), out.end());
+    for (const auto& out : outputs)
+      observed.nodes[size_t(node)].insert(observed.nodes[size_t(node)].end(), out.begin(), out.end());
   };
   DUNLIN_ASSIGN_OR_RETURN(auto executor, Executor::create(files, registry, options, log, {}));
   std::vector<int32_t> blocks(size_t(executor->inputs().capacity().n_blocks_per_sequence));
@@ -53,8 +54,9 @@ double nmse(std::span<const float> values, std::span<const float> reference) {
 
 }  // namespace
 
-Result<VerifyReport> verify_device(const ModelFiles& files, const Registry& registry, const std::string& device,
-                                   std::span<const int32_t> tokens, const Log& log) {
+Result<VerifyReport> verify_device(const ModelFiles& files, const Registry& registry,
+                                   const std::string& device, std::span<const int32_t> tokens,
+                                   const Log& log) {
   if (tokens.empty()) return Status::invalid("verification needs a prompt of at least one token");
   DUNLIN_ASSIGN_OR_RETURN(const DeviceInfo info, registry.find(device));
   DUNLIN_ASSIGN_OR_RETURN(const Observed actual, observe(files, registry, info.id, tokens, log));
@@ -71,7 +73,9 @@ Result<VerifyReport> verify_device(const ModelFiles& files, const Registry& regi
     if (!within && report.first_divergence.node < 0) report.first_divergence = error;
     if (report.worst.node < 0 || !(error.nmse <= report.worst.nmse)) report.worst = std::move(error);
   }
-  const auto argmax = [](const std::vector<float>& v) { return std::max_element(v.begin(), v.end()) - v.begin(); };
+  const auto argmax = [](const std::vector<float>& v) {
+    return std::max_element(v.begin(), v.end()) - v.begin();
+  };
   report.same_argmax = argmax(actual.nodes.back()) == argmax(expected.nodes.back());
   return report;
 }

@@ -30,7 +30,8 @@ struct VerifyReport {
   bool same_argmax = false;    // of the last token's logits
 };
 
-Result<VerifyReport> verify_device(const ModelFiles& files, const Registry& registry, const std::string& device,
-                                   std::span<const int32_t> tokens, const Log& log);
+Result<VerifyReport> verify_device(const ModelFiles& files, const Registry& registry,
+                                   const std::string& device, std::span<const int32_t> tokens,
+                                   const Log& log);
 
 }  // namespace dunlin

@@ -1,5 +1,5 @@
-// Placement: which device a model goes to. Made once, when the model is loaded; says in one line what it chose
-// and why.
+// Placement: which device a model goes to. Made once, when the model is loaded; says in one line what it
+// chose and why.
 #pragma once
 
 #include <string>

@@ -45,7 +45,8 @@ Result<WeightStore> WeightStore::create(const Graph& graph, const WeightTable& t
 
 uint64_t WeightStore::bytes_needed(const Graph& graph, const WeightTable& table, const Device& device) {
   uint64_t bytes = 0;
-  for (size_t i = 0; i < graph.weight_names.size(); ++i) bytes += device.weight_bytes(describe(graph, table, i));
+  for (size_t i = 0; i < graph.weight_names.size(); ++i)
+    bytes += device.weight_bytes(describe(graph, table, i));
   return bytes;
 }
 

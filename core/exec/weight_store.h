@@ -1,5 +1,6 @@
-// WeightStore: the model's weights on one device, under the indices that graphs use. Uploads each weight once,
-// packed for the ops that read it, and gives the file's pages back behind the upload. Immutable afterwards.
+// WeightStore: the model's weights on one device, under the indices that graphs use. Uploads each weight
+// once, packed for the ops that read it, and gives the file's pages back behind the upload. Immutable
+// afterwards.
 #pragma once
 
 #include <functional>

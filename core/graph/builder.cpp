@@ -38,7 +38,8 @@ ValueId GraphBuilder::constant(const std::string& name, std::vector<float> data)
 ValueId GraphBuilder::append(Node node) {
   const std::vector<Shape> shapes = infer_shapes(graph_, node);
   for (const Shape& shape : shapes)
-    node.outputs.push_back(add_value({ValueKind::kTemp, DType::kF32, shape, node.name, -1, StepField::kNone}));
+    node.outputs.push_back(
+        add_value({ValueKind::kTemp, DType::kF32, shape, node.name, -1, StepField::kNone}));
   graph_.nodes.push_back(std::move(node));
   const auto& outputs = graph_.nodes.back().outputs;
   return outputs.empty() ? kNoValue : outputs[0];

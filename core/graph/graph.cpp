@@ -4,17 +4,28 @@ namespace dunlin {
 
 const char* op_name(OpKind op) {
   switch (op) {
-    case OpKind::kEmbed: return "embed";
-    case OpKind::kRmsNorm: return "rms_norm";
-    case OpKind::kLinear: return "linear";
-    case OpKind::kLinearGroup: return "linear_group";
-    case OpKind::kLinearGlu: return "linear_glu";
-    case OpKind::kRope: return "rope";
-    case OpKind::kKvAppend: return "kv_append";
-    case OpKind::kAttention: return "attention";
-    case OpKind::kGlu: return "glu";
-    case OpKind::kAdd: return "add";
-    case OpKind::kGatherRows: return "gather_rows";
+    case OpKind::kEmbed:
+      return "embed";
+    case OpKind::kRmsNorm:
+      return "rms_norm";
+    case OpKind::kLinear:
+      return "linear";
+    case OpKind::kLinearGroup:
+      return "linear_group";
+    case OpKind::kLinearGlu:
+      return "linear_glu";
+    case OpKind::kRope:
+      return "rope";
+    case OpKind::kKvAppend:
+      return "kv_append";
+    case OpKind::kAttention:
+      return "attention";
+    case OpKind::kGlu:
+      return "glu";
+    case OpKind::kAdd:
+      return "add";
+    case OpKind::kGatherRows:
+      return "gather_rows";
   }
   return "unknown";
 }

@@ -1,6 +1,6 @@
-// Graph: one step of a model as data. Built once per capacity bucket by GraphBuilder, rewritten by passes, then
-// compiled by a backend; immutable from then on. Values and nodes are vectors, ids are indices: no pointers, so
-// a graph can be copied, printed and compared. Not thread-safe while it is being built.
+// Graph: one step of a model as data. Built once per capacity bucket by GraphBuilder, rewritten by passes,
+// then compiled by a backend; immutable from then on. Values and nodes are vectors, ids are indices: no
+// pointers, so a graph can be copied, printed and compared. Not thread-safe while it is being built.
 #pragma once
 
 #include <cstdint>
@@ -30,18 +30,18 @@ enum class StepField : uint8_t { kTokens, kPositions, kLogitRows, kNone };
 struct Value {
   ValueKind kind = ValueKind::kTemp;
   DType type = DType::kF32;
-  Shape shape;         // capacity: the first dimension of temps is the bucket's rows
-  std::string name;    // weights: the name in the file; temps: who made it, for dumps and errors
+  Shape shape;       // capacity: the first dimension of temps is the bucket's rows
+  std::string name;  // weights: the name in the file; temps: who made it, for dumps and errors
   int32_t index = -1;
   StepField field = StepField::kNone;
 };
 
 struct Node {
   OpKind op = OpKind::kAdd;
-  std::vector<ValueId> inputs;   // in the order of op.h; absent optional inputs are left out, attrs tell
+  std::vector<ValueId> inputs;  // in the order of op.h; absent optional inputs are left out, attrs tell
   std::vector<ValueId> outputs;
   OpAttrs attrs;
-  std::string name;              // "blk.3.attn_q"
+  std::string name;  // "blk.3.attn_q"
 };
 
 // How many rows one run of the graph may hold.
@@ -54,14 +54,16 @@ struct GraphCapacity {
 struct Graph {
   GraphCapacity capacity;
   std::vector<Value> values;
-  std::vector<Node> nodes;                    // in execution order
+  std::vector<Node> nodes;  // in execution order
   std::vector<std::string> weight_names;
   std::vector<std::vector<float>> constants;
-  ValueId logits = kNoValue;                  // [R, V]
+  ValueId logits = kNoValue;  // [R, V]
 
   const Value& value(ValueId id) const { return values[size_t(id)]; }
   template <typename Attrs>
-  static const Attrs& attrs_of(const Node& node) { return std::get<Attrs>(node.attrs); }
+  static const Attrs& attrs_of(const Node& node) {
+    return std::get<Attrs>(node.attrs);
+  }
 };
 
 // The values that the layout of linear-group inputs gives: weight and bias (or kNoValue) of member i.

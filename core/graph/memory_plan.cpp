@@ -6,8 +6,8 @@ namespace dunlin {
 namespace {
 
 struct Placed {
-  int64_t begin, end;       // bytes
-  int32_t first, last;      // nodes
+  int64_t begin, end;   // bytes
+  int32_t first, last;  // nodes
 };
 
 int64_t first_fit(const std::vector<Placed>& placed, int32_t first, int32_t last, int64_t bytes) {
@@ -23,7 +23,8 @@ int64_t first_fit(const std::vector<Placed>& placed, int32_t first, int32_t last
   return offset;
 }
 
-int32_t last_reader(const Graph& graph, const std::vector<std::vector<int32_t>>& readers, ValueId id, int32_t writer) {
+int32_t last_reader(const Graph& graph, const std::vector<std::vector<int32_t>>& readers, ValueId id,
+                    int32_t writer) {
   if (id == graph.logits) return int32_t(graph.nodes.size());
   return readers[size_t(id)].empty() ? writer : readers[size_t(id)].back();
 }
@@ -48,11 +49,14 @@ std::vector<ValueId> heirs_of(const std::vector<ValueId>& taken_over) {
 
 ValueId in_place_input(const Node& node) {
   switch (node.op) {
-    case OpKind::kLinear: return std::get<LinearAttrs>(node.attrs).has_residual ? node.inputs.back() : kNoValue;
+    case OpKind::kLinear:
+      return std::get<LinearAttrs>(node.attrs).has_residual ? node.inputs.back() : kNoValue;
     case OpKind::kRope:
     case OpKind::kAdd:
-    case OpKind::kRmsNorm: return node.inputs[0];
-    default: return kNoValue;
+    case OpKind::kRmsNorm:
+      return node.inputs[0];
+    default:
+      return kNoValue;
   }
 }
 

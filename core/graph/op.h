@@ -1,5 +1,5 @@
-// The ops of the graph: coarse steps of a transformer, never tensor algebra. What an op means, exactly, is what
-// backends/reference does; shapes are [rows, features] unless stated. T = rows of a step (tokens of all
+// The ops of the graph: coarse steps of a transformer, never tensor algebra. What an op means, exactly, is
+// what backends/reference does; shapes are [rows, features] unless stated. T = rows of a step (tokens of all
 // sequences), R = rows that want logits.
 #pragma once
 
@@ -9,17 +9,17 @@
 namespace dunlin {
 
 enum class OpKind : uint8_t {
-  kEmbed,       // (tokens [T], table [V, D]) -> [T, D]
-  kRmsNorm,     // (x [T, D], weight [G]) -> [T, D]; each group of G features is normed by itself, D % G == 0
-  kLinear,      // (x [T, K], w [N, K], bias [N]?, residual [T, N]?) -> x w^T + bias + residual, [T, N]
-  kLinearGroup, // (x [T, K], (w_i [N_i, K], bias_i [N_i]?) ...) -> (y_i [T, N_i] ...): linears on one input
-  kLinearGlu,   // (x [T, K], gate [N, K], up [N, K]) -> act(x gate^T) * (x up^T), [T, N]
-  kRope,        // (x [T, H * head_dim], positions [T], inv_freq [n_rot / 2]) -> [T, H * head_dim]
-  kKvAppend,    // (k [T, Hkv * head_dim], v [T, Hkv * head_dim], kv state) -> writes the step's rows
-  kAttention,   // (q [T, H * head_dim], kv state) -> [T, H * head_dim], causal over each row's own sequence
-  kGlu,         // (gate [T, F], up [T, F]) -> act(gate) * up
-  kAdd,         // (a, b) -> a + b
-  kGatherRows,  // (x [T, D], logit_rows [R]) -> [R, D]
+  kEmbed,        // (tokens [T], table [V, D]) -> [T, D]
+  kRmsNorm,      // (x [T, D], weight [G]) -> [T, D]; each group of G features is normed by itself, D % G == 0
+  kLinear,       // (x [T, K], w [N, K], bias [N]?, residual [T, N]?) -> x w^T + bias + residual, [T, N]
+  kLinearGroup,  // (x [T, K], (w_i [N_i, K], bias_i [N_i]?) ...) -> (y_i [T, N_i] ...): linears on one input
+  kLinearGlu,    // (x [T, K], gate [N, K], up [N, K]) -> act(x gate^T) * (x up^T), [T, N]
+  kRope,         // (x [T, H * head_dim], positions [T], inv_freq [n_rot / 2]) -> [T, H * head_dim]
+  kKvAppend,     // (k [T, Hkv * head_dim], v [T, Hkv * head_dim], kv state) -> writes the step's rows
+  kAttention,    // (q [T, H * head_dim], kv state) -> [T, H * head_dim], causal over each row's own sequence
+  kGlu,          // (gate [T, F], up [T, F]) -> act(gate) * up
+  kAdd,          // (a, b) -> a + b
+  kGatherRows,   // (x [T, D], logit_rows [R]) -> [R, D]
 };
 
 const char* op_name(OpKind op);
@@ -40,8 +40,8 @@ struct LinearAttrs {
 };
 
 struct LinearGroupAttrs {
-  uint8_t n_members = 0;       // outputs
-  uint8_t bias_mask = 0;       // bit i: member i has a bias
+  uint8_t n_members = 0;  // outputs
+  uint8_t bias_mask = 0;  // bit i: member i has a bias
   bool operator==(const LinearGroupAttrs&) const = default;
 };
 
@@ -50,7 +50,7 @@ struct LinearGroupAttrs {
 struct RopeAttrs {
   int32_t head_dim = 0;
   int32_t n_rot = 0;
-  float magnitude = 1;         // multiplies cos and sin (YaRN, longrope)
+  float magnitude = 1;  // multiplies cos and sin (YaRN, longrope)
   bool operator==(const RopeAttrs&) const = default;
 };
 
@@ -64,8 +64,8 @@ struct AttentionAttrs {
   int32_t n_head = 0;
   int32_t n_head_kv = 0;
   int32_t head_dim = 0;
-  float scale = 1;             // multiplies q k^T
-  int32_t window = 0;          // position p is visible to t if p <= t and t - p < window; 0: no limit
+  float scale = 1;     // multiplies q k^T
+  int32_t window = 0;  // position p is visible to t if p <= t and t - p < window; 0: no limit
   bool operator==(const AttentionAttrs&) const = default;
 };
 

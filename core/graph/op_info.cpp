@@ -40,11 +40,13 @@ std::vector<Shape> rope_shapes(const Graph& graph, const Node& node) {
 std::vector<Shape> infer_shapes(const Graph& graph, const Node& node) {
   const auto shape = [&](size_t i) -> const Shape& { return graph.value(node.inputs[i]).shape; };
   switch (node.op) {
-    case OpKind::kEmbed: return {Shape{shape(0)[0], shape(1)[1]}};
+    case OpKind::kEmbed:
+      return {Shape{shape(0)[0], shape(1)[1]}};
     case OpKind::kRmsNorm:
       check_node(shape(0)[1] % shape(1)[0] == 0, node, "weight [G] divides the features");
       return {shape(0)};
-    case OpKind::kLinear: return linear_node_shapes(graph, node);
+    case OpKind::kLinear:
+      return linear_node_shapes(graph, node);
     case OpKind::kLinearGroup: {
       std::vector<Shape> shapes;
       for (const LinearMember& m : linear_group_members(node))
@@ -54,7 +56,8 @@ std::vector<Shape> infer_shapes(const Graph& graph, const Node& node) {
     case OpKind::kLinearGlu:
       check_node(shape(1) == shape(2), node, "gate and up have one shape");
       return {linear_shape(graph, node, node.inputs[0], node.inputs[1], kNoValue)};
-    case OpKind::kRope: return rope_shapes(graph, node);
+    case OpKind::kRope:
+      return rope_shapes(graph, node);
     case OpKind::kKvAppend:
       check_node(shape(0) == shape(1), node, "k and v have one shape");
       return {};
@@ -68,7 +71,8 @@ std::vector<Shape> infer_shapes(const Graph& graph, const Node& node) {
     case OpKind::kAdd:
       check_node(shape(0) == shape(1), node, "both inputs have one shape");
       return {shape(0)};
-    case OpKind::kGatherRows: return {Shape{shape(1)[0], shape(0)[1]}};
+    case OpKind::kGatherRows:
+      return {Shape{shape(1)[0], shape(0)[1]}};
   }
   check_node(false, node, "known op");
   return {};

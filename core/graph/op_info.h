@@ -8,13 +8,13 @@
 
 namespace dunlin {
 
-// The shapes of the node's outputs. A node that does not fit its inputs is a programming error (DUNLIN_CHECK):
-// what comes from files was checked before a graph is built from it.
+// The shapes of the node's outputs. A node that does not fit its inputs is a programming error
+// (DUNLIN_CHECK): what comes from files was checked before a graph is built from it.
 std::vector<Shape> infer_shapes(const Graph& graph, const Node& node);
 
 struct OpCost {
-  int64_t macs = 0;         // multiply-adds for n_rows rows (n_logit_rows rows behind gather_rows)
-  int64_t weight_bytes = 0; // bytes of weights that one run reads, whatever the rows; embed: one row a token
+  int64_t macs = 0;          // multiply-adds for n_rows rows (n_logit_rows rows behind gather_rows)
+  int64_t weight_bytes = 0;  // bytes of weights that one run reads, whatever the rows; embed: one row a token
 };
 
 // Work of one node for the given number of rows. Attention's work depends on the context and is not counted.

@@ -8,10 +8,13 @@ namespace {
 std::string print_value(const Graph& graph, ValueId id) {
   const Value& v = graph.value(id);
   switch (v.kind) {
-    case ValueKind::kWeight: return str_cat(v.name, ":", dtype_name(v.type), v.shape.to_string());
+    case ValueKind::kWeight:
+      return str_cat(v.name, ":", dtype_name(v.type), v.shape.to_string());
     case ValueKind::kTemp:
-    case ValueKind::kOutput: return str_cat("%", id);
-    default: return str_cat("$", v.name);
+    case ValueKind::kOutput:
+      return str_cat("%", id);
+    default:
+      return str_cat("$", v.name);
   }
 }
 
@@ -53,8 +56,8 @@ std::string print_node(const Graph& graph, const Node& node) {
 }
 
 std::string print_graph(const Graph& graph) {
-  std::string text = str_cat("graph rows=", graph.capacity.n_rows, " logit_rows=", graph.capacity.n_logit_rows,
-                             "\n");
+  std::string text =
+      str_cat("graph rows=", graph.capacity.n_rows, " logit_rows=", graph.capacity.n_logit_rows, "\n");
   for (const Node& node : graph.nodes) text += print_node(graph, node) + "\n";
   return text + str_cat("logits %", graph.logits, "\n");
 }

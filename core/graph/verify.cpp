@@ -6,18 +6,22 @@
 namespace dunlin {
 namespace {
 
-bool is_produced_by_nodes(const Value& v) { return v.kind == ValueKind::kTemp || v.kind == ValueKind::kOutput; }
+bool is_produced_by_nodes(const Value& v) {
+  return v.kind == ValueKind::kTemp || v.kind == ValueKind::kOutput;
+}
 
 Status verify_node(const Graph& graph, const Node& node, std::vector<bool>& written) {
   const auto in_range = [&](ValueId id) { return id >= 0 && size_t(id) < graph.values.size(); };
   for (const ValueId id : node.inputs) {
-    if (!in_range(id)) return Status::internal("node '", node.name, "' reads value ", id, ", which is not there");
+    if (!in_range(id))
+      return Status::internal("node '", node.name, "' reads value ", id, ", which is not there");
     if (is_produced_by_nodes(graph.value(id)) && !written[size_t(id)])
       return Status::internal("node '", node.name, "' reads %", id, " before it is written");
   }
   const std::vector<Shape> shapes = infer_shapes(graph, node);
   if (shapes.size() != node.outputs.size())
-    return Status::internal("node '", node.name, "' has ", node.outputs.size(), " outputs, expected ", shapes.size());
+    return Status::internal("node '", node.name, "' has ", node.outputs.size(), " outputs, expected ",
+                            shapes.size());
   for (size_t i = 0; i < shapes.size(); ++i) {
     const ValueId id = node.outputs[i];
     if (!in_range(id) || !is_produced_by_nodes(graph.value(id)) || written[size_t(id)])

@@ -1,11 +1,11 @@
 // PrefixIndex: remembers which KV block holds which tokens after which prefix, so that a request which begins
-// like an earlier one computes only the rest. A tree of blocks: a node is a block, its edge label the tokens in
-// it, its parent the block before. Full blocks can have children; a partly filled one is a leaf, whose tokens a
-// later request may share up to any point by copying the block.
+// like an earlier one computes only the rest. A tree of blocks: a node is a block, its edge label the tokens
+// in it, its parent the block before. Full blocks can have children; a partly filled one is a leaf, whose
+// tokens a later request may share up to any point by copying the block.
 //
-// The index owns one reference to each of its blocks in the pool; blocks that nobody else owns can be evicted,
-// least recently used leaves first. Not thread-safe: the engine's thread owns it. Nothing allocates after
-// construction.
+// The index owns one reference to each of its blocks in the pool; blocks that nobody else owns can be
+// evicted, least recently used leaves first. Not thread-safe: the engine's thread owns it. Nothing allocates
+// after construction.
 #pragma once
 
 #include <cstdint>
@@ -26,13 +26,14 @@ class PrefixIndex {
  public:
   PrefixIndex(BlockPool& pool, int32_t block_tokens);
 
-  // The longest known prefix of tokens. Full blocks go to blocks (its size bounds them); no ownership is given.
+  // The longest known prefix of tokens. Full blocks go to blocks (its size bounds them); no ownership is
+  // given.
   PrefixMatch find(std::span<const int32_t> tokens, std::span<int32_t> blocks);
 
-  // Remembers that blocks hold the keys and values of tokens; blocks.size() = ceil(tokens / block_tokens). Where
-  // the index knows such a block already, it keeps its own. The caller's ownership stays the caller's. A caller
-  // that goes on using the blocks says so: then nothing is added below a block that is not its own, since it
-  // could not be evicted while the caller holds the one below.
+  // Remembers that blocks hold the keys and values of tokens; blocks.size() = ceil(tokens / block_tokens).
+  // Where the index knows such a block already, it keeps its own. The caller's ownership stays the caller's.
+  // A caller that goes on using the blocks says so: then nothing is added below a block that is not its own,
+  // since it could not be evicted while the caller holds the one below.
   void insert(std::span<const int32_t> tokens, std::span<const int32_t> blocks, bool stay_in_use);
 
   // Gives up the least recently used leaf that nobody else owns; false if there is none.

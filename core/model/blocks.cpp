@@ -13,7 +13,9 @@ ValueId model_weight(BuildContext& b, const std::string& name) {
   return b.graph.weight(name, weight.view.type, weight.view.shape);
 }
 
-std::string layer_name(int64_t layer, std::string_view part) { return str_cat("blk.", layer, ".", part); }
+std::string layer_name(int64_t layer, std::string_view part) {
+  return str_cat("blk.", layer, ".", part);
+}
 
 // How far pair i keeps its unscaled angle under YaRN: 1 for fast pairs, 0 for slow ones, a ramp between.
 double yarn_extrapolation(const RopeConfig& rope, int64_t i) {
@@ -30,7 +32,8 @@ double yarn_extrapolation(const RopeConfig& rope, int64_t i) {
 std::vector<float> frequency_factors(const WeightTable& weights, int64_t n_pairs) {
   std::vector<float> factors(size_t(n_pairs), 1.0f);
   const Weight* weight = weights.find("rope_freqs.weight");
-  if (weight != nullptr) std::memcpy(factors.data(), weight->view.bytes.data(), factors.size() * sizeof(float));
+  if (weight != nullptr)
+    std::memcpy(factors.data(), weight->view.bytes.data(), factors.size() * sizeof(float));
   return factors;
 }
 
@@ -82,8 +85,9 @@ ValueId attention_block(BuildContext& b, int64_t layer, ValueId x) {
   q = b.graph.rope(layer_name(layer, "rope_q"), q, b.inv_freq, rope);
   k = b.graph.rope(layer_name(layer, "rope_k"), k, b.inv_freq, rope);
   b.graph.kv_append(layer_name(layer, "kv_append"), k, v, {int32_t(layer)});
-  const AttentionAttrs attention{int32_t(layer),      int32_t(c.n_head),   int32_t(c.n_head_kv),
-                                 int32_t(c.head_dim), c.attention_scale,   int32_t(c.sliding_window[size_t(layer)])};
+  const AttentionAttrs attention{int32_t(layer),       int32_t(c.n_head),
+                                 int32_t(c.n_head_kv), int32_t(c.head_dim),
+                                 c.attention_scale,    int32_t(c.sliding_window[size_t(layer)])};
   const ValueId a = b.graph.attention(layer_name(layer, "attention"), q, attention);
   return b.graph.add(layer_name(layer, "attn_residual"), x, layer_linear(b, layer, "attn_output", a));
 }
@@ -102,7 +106,8 @@ ValueId token_embedding(BuildContext& b) {
 
 ValueId language_head(BuildContext& b, ValueId x) {
   const ValueId rows = b.graph.gather_logit_rows("logit_rows", x);
-  const ValueId n = b.graph.rms_norm("output_norm", rows, model_weight(b, "output_norm.weight"), b.config.rms_eps);
+  const ValueId n =
+      b.graph.rms_norm("output_norm", rows, model_weight(b, "output_norm.weight"), b.config.rms_eps);
   const char* head = b.weights.find("output.weight") != nullptr ? "output.weight" : "token_embd.weight";
   return b.graph.linear("output", n, model_weight(b, head));
 }

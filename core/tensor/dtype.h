@@ -27,15 +27,17 @@ enum class DType : uint8_t {
 
 struct DTypeInfo {
   DType type;
-  const char* name;        // "Q4_K", as GGUF tools print it
-  uint32_t block_elements; // elements in one block; 1 for plain types
-  uint32_t block_bytes;    // bytes of one block
+  const char* name;         // "Q4_K", as GGUF tools print it
+  uint32_t block_elements;  // elements in one block; 1 for plain types
+  uint32_t block_bytes;     // bytes of one block
   bool quantized;
 };
 
 // Never null for a DType enumerator.
 const DTypeInfo& dtype_info(DType type);
-inline const char* dtype_name(DType type) { return dtype_info(type).name; }
+inline const char* dtype_name(DType type) {
+  return dtype_info(type).name;
+}
 
 // The type with this GGUF id, or nothing if Dunlin does not read it.
 std::optional<DType> dtype_from_gguf_id(uint32_t id);

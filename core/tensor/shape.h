@@ -1,4 +1,5 @@
-// Shape: up to four dimensions, outermost first, as [tokens, heads, head_dim] or a weight's [rows N, columns K].
+// Shape: up to four dimensions, outermost first, as [tokens, heads, head_dim] or a weight's [rows N, columns
+// K].
 #pragma once
 
 #include <array>

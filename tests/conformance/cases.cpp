@@ -16,9 +16,13 @@ constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ4
                             DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K, DType::kQ3_K,
                             DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
 
-ValueId input(GraphBuilder& g, int64_t width) { return g.embed("x", g.weight("x", DType::kF32, {kCaseTokens, width})); }
+ValueId input(GraphBuilder& g, int64_t width) {
+  return g.embed("x", g.weight("x", DType::kF32, {kCaseTokens, width}));
+}
 
-double linear_nmse(DType type) { return dtype_info(type).quantized ? kInt8Nmse : kF32Nmse; }
+double linear_nmse(DType type) {
+  return dtype_info(type).quantized ? kInt8Nmse : kF32Nmse;
+}
 
 std::vector<std::vector<CaseChunk>> rows(std::initializer_list<int32_t> counts) {
   std::vector<std::vector<CaseChunk>> steps;
@@ -68,29 +72,31 @@ void add_fused_cases(std::vector<OpCase>& cases) {
 void add_row_cases(std::vector<OpCase>& cases) {
   for (const DType type : kTypes) {
     const int64_t width = 2 * int64_t(dtype_info(type).block_elements);
-    cases.push_back({str_cat("embed ", dtype_name(type)), kF32Nmse, rows({1, 7}), kSmallKv, [=](GraphBuilder& g) {
-                       return g.embed("x", g.weight("x", type, {kCaseTokens, width}));
-                     }});
+    cases.push_back(
+        {str_cat("embed ", dtype_name(type)), kF32Nmse, rows({1, 7}), kSmallKv, [=](GraphBuilder& g) {
+           return g.embed("x", g.weight("x", type, {kCaseTokens, width}));
+         }});
   }
   for (const int64_t group : {8, 30, 64}) {
-    cases.push_back({str_cat("rms_norm groups of ", group), kF32Nmse, rows({1, 6}), kSmallKv, [=](GraphBuilder& g) {
-                       return g.rms_norm("n", input(g, 3 * group), g.weight("w", DType::kF32, {group}), 1e-5f);
-                     }});
+    cases.push_back(
+        {str_cat("rms_norm groups of ", group), kF32Nmse, rows({1, 6}), kSmallKv, [=](GraphBuilder& g) {
+           return g.rms_norm("n", input(g, 3 * group), g.weight("w", DType::kF32, {group}), 1e-5f);
+         }});
   }
   for (const int32_t n_rot : {16, 10}) {
-    cases.push_back({str_cat("rope n_rot=", n_rot), kF32Nmse, rows({3, 1, 40, 1}), kSmallKv, [=](GraphBuilder& g) {
-                       std::vector<float> inv_freq;
-                       for (int32_t i = 0; i < n_rot / 2; ++i) inv_freq.push_back(1.0f / float(1 + i * i));
-                       return g.rope("r", input(g, 48), g.constant("f", inv_freq), {16, n_rot, 1.25f});
-                     }});
+    cases.push_back(
+        {str_cat("rope n_rot=", n_rot), kF32Nmse, rows({3, 1, 40, 1}), kSmallKv, [=](GraphBuilder& g) {
+           std::vector<float> inv_freq;
+           for (int32_t i = 0; i < n_rot / 2; ++i) inv_freq.push_back(1.0f / float(1 + i * i));
+           return g.rope("r", input(g, 48), g.constant("f", inv_freq), {16, n_rot, 1.25f});
+         }});
   }
   cases.push_back({"glu", kF32Nmse, rows({1, 5}), kSmallKv, [](GraphBuilder& g) {
                      const ValueId x = input(g, 37);
                      return g.glu("h", x, g.add("twice", x, x), {});
                    }});
-  cases.push_back({"gather_rows", kF32Nmse, rows({1, 5}), kSmallKv, [](GraphBuilder& g) {
-                     return g.gather_logit_rows("rows", input(g, 19));
-                   }});
+  cases.push_back({"gather_rows", kF32Nmse, rows({1, 5}), kSmallKv,
+                   [](GraphBuilder& g) { return g.gather_logit_rows("rows", input(g, 19)); }});
 }
 
 struct AttentionShape {
@@ -108,20 +114,17 @@ ValueId build_attention(GraphBuilder& g, const AttentionShape& s) {
 }
 
 void add_attention_cases(std::vector<OpCase>& cases) {
-  constexpr AttentionShape kShapes[] = {{4, 4, 16, 0}, {4, 1, 64, 0}, {6, 2, 80, 0}, {8, 1, 128, 0}, {4, 2, 64, 20}};
+  constexpr AttentionShape kShapes[] = {
+      {4, 4, 16, 0}, {4, 1, 64, 0}, {6, 2, 80, 0}, {8, 1, 128, 0}, {4, 2, 64, 20}};
   // Prompts in uneven chunks beside decoding sequences, over block borders.
-  const std::vector<std::vector<CaseChunk>> steps = {{{0, 100}},
-                                                     {{0, 1}, {1, 50}},
-                                                     {{0, 40}, {1, 1}, {2, 3}},
-                                                     {{2, 1}},
-                                                     {{0, 1}, {1, 1}, {2, 1}},
-                                                     {{1, 150}},
-                                                     {{0, 1}}};
+  const std::vector<std::vector<CaseChunk>> steps = {
+      {{0, 100}}, {{0, 1}, {1, 50}}, {{0, 40}, {1, 1}, {2, 3}}, {{2, 1}}, {{0, 1}, {1, 1}, {2, 1}},
+      {{1, 150}}, {{0, 1}}};
   for (const AttentionShape& s : kShapes) {
     for (const KvType type : {KvType::kF16, KvType::kQ8_0}) {
       OpCase c;
-      c.name = str_cat("attention heads=", s.n_head, "/", s.n_head_kv, " head_dim=", s.head_dim, " window=", s.window,
-                       " kv=", kv_type_name(type));
+      c.name = str_cat("attention heads=", s.n_head, "/", s.n_head_kv, " head_dim=", s.head_dim,
+                       " window=", s.window, " kv=", kv_type_name(type));
       c.nmse = type == KvType::kF16 ? kAttentionNmse : kQ8AttentionNmse;
       c.steps = steps;
       c.kv = {type, 1, s.n_head_kv, s.head_dim};

@@ -76,7 +76,8 @@ class CaseSteps {
   const StepInputs& next(const std::vector<CaseChunk>& chunks) {
     inputs_.clear();
     for (const CaseChunk& chunk : chunks) {
-      std::vector<int32_t> tokens(static_cast<size_t>(chunk.n_tokens)), blocks(static_cast<size_t>(n_blocks_));
+      std::vector<int32_t> tokens(static_cast<size_t>(chunk.n_tokens)),
+          blocks(static_cast<size_t>(n_blocks_));
       for (int32_t& t : tokens) t = int32_t(random_() % uint64_t(kCaseTokens));
       // Blocks of a sequence are not adjacent: n_sequences apart.
       for (int32_t b = 0; b < n_blocks_; ++b) blocks[size_t(b)] = b * kCaseSequences + chunk.sequence;

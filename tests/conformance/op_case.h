@@ -18,14 +18,14 @@ struct CaseChunk {
 
 struct OpCase {
   std::string name;
-  double nmse = 0;   // allowed: sum of squared differences / sum of squares, docs/numerics.md
+  double nmse = 0;  // allowed: sum of squared differences / sum of squares, docs/numerics.md
   std::vector<std::vector<CaseChunk>> steps = {{{0, 5}}};
   KvSpec kv = {KvType::kF16, 1, 1, 16};
   std::function<ValueId(GraphBuilder&)> build;  // returns the output, a row per token
 };
 
-inline constexpr int32_t kCaseTokens = 64;        // rows of embedding tables: token ids are 0..63
-inline constexpr int32_t kCaseContext = 300;      // positions of a sequence
+inline constexpr int32_t kCaseTokens = 64;    // rows of embedding tables: token ids are 0..63
+inline constexpr int32_t kCaseContext = 300;  // positions of a sequence
 inline constexpr int32_t kCaseSequences = 3;
 
 // The cases of every op, with odd and prime shapes and every weight type.

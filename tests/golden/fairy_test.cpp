@@ -13,7 +13,9 @@ namespace {
 constexpr const char* kGolden = "tests/data/golden/fairy-4m-bf16.json";
 constexpr double kTolerance = 1e-3;
 
-nlohmann::json golden() { return nlohmann::json::parse(read_text(kGolden)); }
+nlohmann::json golden() {
+  return nlohmann::json::parse(read_text(kGolden));
+}
 
 double l2(const std::vector<float>& v) {
   double sum = 0;

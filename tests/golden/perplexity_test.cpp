@@ -46,6 +46,7 @@ TEST_CASE("every device is within 1 % of the reference on the same file, an 8-bi
   for (const std::string& device : device_ids()) {
     INFO(device);
     CHECK(perplexity(*scoring_engine(model, device), tokens, kFew) == Approx(reference).epsilon(0.01));
-    CHECK(perplexity(*scoring_engine(model, device, KvType::kQ8_0), tokens, kFew) == Approx(reference).epsilon(0.01));
+    CHECK(perplexity(*scoring_engine(model, device, KvType::kQ8_0), tokens, kFew) ==
+          Approx(reference).epsilon(0.01));
   }
 }

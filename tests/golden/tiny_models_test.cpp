@@ -1,4 +1,5 @@
-// A tiny model of every architecture against the float64 oracle of oracle.py, from every container it comes in.
+// A tiny model of every architecture against the float64 oracle of oracle.py, from every container it comes
+// in.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -56,7 +57,8 @@ void check_case(const Case& c, const std::string& device, double tolerance) {
     INFO(c.path << " on " << device);
     const auto ids = entry["ids"].get<std::vector<int32_t>>();
     for (const bool fuse : {true, false})
-      CHECK(relative_l2(last_logits(*model, device, ids, fuse), entry["logits"].get<std::vector<float>>()) < tolerance);
+      CHECK(relative_l2(last_logits(*model, device, ids, fuse), entry["logits"].get<std::vector<float>>()) <
+            tolerance);
     // Greedy text follows small errors of the logits: it is compared where there are none.
     if (tolerance == kDenseTolerance)
       CHECK(run(*engine, greedy_request(ids, 16)).tokens == entry["greedy_16"].get<std::vector<int32_t>>());

@@ -15,9 +15,14 @@ std::vector<int32_t> encode(const Model& model, const char* text) {
   return std::move(ids).value();
 }
 
-constexpr const char* kPrompts[] = {"Once upon a time there was a poor woodcutter", "The dragon", "A princess who",
-                                    "In a dark forest there lived three bears, and the", "One day the king said",
-                                    "The fox", "Far away across the sea", "She opened the door and"};
+constexpr const char* kPrompts[] = {"Once upon a time there was a poor woodcutter",
+                                    "The dragon",
+                                    "A princess who",
+                                    "In a dark forest there lived three bears, and the",
+                                    "One day the king said",
+                                    "The fox",
+                                    "Far away across the sea",
+                                    "She opened the door and"};
 
 EngineOptions options_for(int32_t n_sequences, int32_t n_batch = 512) {
   EngineOptions options;
@@ -27,7 +32,8 @@ EngineOptions options_for(int32_t n_sequences, int32_t n_batch = 512) {
   return options;
 }
 
-std::vector<std::vector<int32_t>> run_all(Engine& engine, const Model& model, int32_t max_tokens, bool reuse) {
+std::vector<std::vector<int32_t>> run_all(Engine& engine, const Model& model, int32_t max_tokens,
+                                          bool reuse) {
   std::vector<std::shared_ptr<Recorder>> recorders;
   for (const char* prompt : kPrompts) {
     recorders.push_back(std::make_shared<Recorder>());
@@ -50,7 +56,8 @@ TEST_CASE("a batch of eight gives the greedy text of eight single runs on every 
       EngineOptions one = options_for(1), eight = options_for(8);
       one.device = eight.device = device;
       const int32_t n = device == "reference" ? 8 : 48;
-      CHECK(run_all(*open_engine(model, eight), *model, n, false) == run_all(*open_engine(model, one), *model, n, false));
+      CHECK(run_all(*open_engine(model, eight), *model, n, false) ==
+            run_all(*open_engine(model, one), *model, n, false));
     }
   }
 }
@@ -155,7 +162,8 @@ TEST_CASE("a prompt that does not fit is an error with both counts") {
   EngineOptions options = options_for(1);
   options.n_ctx = 16;
   const auto engine = open_engine(model, options);
-  const auto refused = engine->submit(greedy_request(std::vector<int32_t>(16, 5), 1), std::make_shared<Recorder>());
+  const auto refused =
+      engine->submit(greedy_request(std::vector<int32_t>(16, 5), 1), std::make_shared<Recorder>());
   REQUIRE_FALSE(refused.is_ok());
   CHECK(refused.status().code() == StatusCode::kContextExceeded);
   CHECK(refused.message().find("16 tokens") != std::string::npos);

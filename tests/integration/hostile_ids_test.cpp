@@ -44,7 +44,8 @@ TEST_CASE("engine options out of range are refused") {
     return Engine::create(model, make_builtin_registry(), options, Log()).status();
   };
   CHECK(refused([](EngineOptions& o) { o.n_ctx = -1; }).message().find("n_ctx") != std::string::npos);
-  CHECK(refused([](EngineOptions& o) { o.n_sequences = 0; }).message().find("n_sequences") != std::string::npos);
+  CHECK(refused([](EngineOptions& o) { o.n_sequences = 0; }).message().find("n_sequences") !=
+        std::string::npos);
   CHECK(refused([](EngineOptions& o) { o.n_batch = 0; }).message().find("n_batch") != std::string::npos);
   CHECK(refused([](EngineOptions& o) { o.device = "cuda:7"; }).code() == StatusCode::kNotFound);
 }

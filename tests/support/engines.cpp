@@ -56,8 +56,8 @@ Outcome run(Engine& engine, GenerationRequest request) {
   return recorder->wait();
 }
 
-std::vector<float> last_logits(const Model& model, const std::string& device, const std::vector<int32_t>& prompt,
-                               bool fuse) {
+std::vector<float> last_logits(const Model& model, const std::string& device,
+                               const std::vector<int32_t>& prompt, bool fuse) {
   ExecutorOptions options;
   options.device = device;
   options.n_ctx = options.n_rows = int32_t(prompt.size());

@@ -47,11 +47,12 @@ GenerationRequest greedy_request(std::vector<int32_t> prompt, int32_t max_tokens
 Outcome run(Engine& engine, GenerationRequest request);
 
 // Logits of the last row of a prompt on an executor of its own.
-std::vector<float> last_logits(const Model& model, const std::string& device, const std::vector<int32_t>& prompt,
-                               bool fuse = true);
+std::vector<float> last_logits(const Model& model, const std::string& device,
+                               const std::vector<int32_t>& prompt, bool fuse = true);
 
 // Perplexity of the first windows of a text, llama.cpp's convention.
-double perplexity(Engine& engine, const std::vector<int32_t>& tokens, int32_t n_windows, int32_t window = 512);
+double perplexity(Engine& engine, const std::vector<int32_t>& tokens, int32_t n_windows,
+                  int32_t window = 512);
 
 std::string read_text(const std::string& path);
 

@@ -7,13 +7,18 @@ namespace {
 
 int code_of(dunlin_status status) {
   switch (status) {
-    case DUNLIN_INVALID_ARGUMENT: return kExitUsage;
+    case DUNLIN_INVALID_ARGUMENT:
+      return kExitUsage;
     case DUNLIN_RESOURCE_EXHAUSTED:
-    case DUNLIN_CONTEXT_EXCEEDED: return kExitResources;
+    case DUNLIN_CONTEXT_EXCEEDED:
+      return kExitResources;
     case DUNLIN_CORRUPT:
-    case DUNLIN_UNSUPPORTED: return kExitModel;
-    case DUNLIN_CANCELLED: return kExitInterrupted;
-    default: return kExitRuntime;
+    case DUNLIN_UNSUPPORTED:
+      return kExitModel;
+    case DUNLIN_CANCELLED:
+      return kExitInterrupted;
+    default:
+      return kExitRuntime;
   }
 }
 

@@ -14,8 +14,14 @@ void on_interrupt(int signal) {
 
 }  // namespace
 
-void install_interrupt_handler() { std::signal(SIGINT, on_interrupt); }
-bool was_interrupted() { return interrupted != 0; }
-void clear_interrupt() { interrupted = 0; }
+void install_interrupt_handler() {
+  std::signal(SIGINT, on_interrupt);
+}
+bool was_interrupted() {
+  return interrupted != 0;
+}
+void clear_interrupt() {
+  interrupted = 0;
+}
 
 }  // namespace dunlin::cli

@@ -35,8 +35,9 @@ int32_t show_progress(void* user_data, uint64_t done, uint64_t total) {
 }  // namespace
 
 void add_model_file_flags(CLI::App& app, ModelFlags& flags) {
-  app.add_option("-m,--model", flags.path, "model: a .gguf file or a Hugging Face directory (default: a small one "
-                                           "that is built in and tells fairy tales)");
+  app.add_option("-m,--model", flags.path,
+                 "model: a .gguf file or a Hugging Face directory (default: a small one "
+                 "that is built in and tells fairy tales)");
   app.add_flag("--no-mmap", flags.no_mmap, "read the file instead of mapping it");
   app.add_flag("--check-tensors", flags.check_tensors, "refuse NaN and infinity in the weights");
   app.add_flag("-v,--verbose", flags.verbose, "more about what happens, on stderr");
@@ -64,8 +65,8 @@ Model open_model(const ModelFlags& flags) {
   options.log_user_data = const_cast<int32_t*>(least_level(flags));
   try {
     if (!flags.path.empty()) return Model(flags.path, options);
-    return Model(dunlin_default_model, size_t(dunlin_default_model_end - dunlin_default_model), "the default model",
-                 options);
+    return Model(dunlin_default_model, size_t(dunlin_default_model_end - dunlin_default_model),
+                 "the default model", options);
   } catch (const Error& error) {
     throw ModelError(error);
   }

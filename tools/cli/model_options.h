@@ -27,7 +27,9 @@ void add_model_file_flags(CLI::App& app, ModelFlags& flags);
 void add_engine_flags(CLI::App& app, ModelFlags& flags);
 
 Model open_model(const ModelFlags& flags);
-// Loads with a progress line on stderr, and says which device was chosen and why. adjust may change the options.
-Engine open_engine(const Model& model, const ModelFlags& flags, int32_t n_sequences = 1, int32_t n_logit_rows = 0);
+// Loads with a progress line on stderr, and says which device was chosen and why. adjust may change the
+// options.
+Engine open_engine(const Model& model, const ModelFlags& flags, int32_t n_sequences = 1,
+                   int32_t n_logit_rows = 0);
 
 }  // namespace dunlin::cli

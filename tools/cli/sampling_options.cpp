@@ -11,10 +11,13 @@ void add_sampling_flags(CLI::App& app, SamplingFlags& flags) {
       ->capture_default_str();
   app.add_option("--temp", o.temperature, "temperature, 0 is greedy")->capture_default_str();
   app.add_option("--top-k", o.top_k, "keep the k best tokens (0: off)")->capture_default_str();
-  app.add_option("--top-p", o.top_p, "keep the best tokens up to this probability (1: off)")->capture_default_str();
-  app.add_option("--min-p", o.min_p, "drop tokens below this share of the best (0: off)")->capture_default_str();
+  app.add_option("--top-p", o.top_p, "keep the best tokens up to this probability (1: off)")
+      ->capture_default_str();
+  app.add_option("--min-p", o.min_p, "drop tokens below this share of the best (0: off)")
+      ->capture_default_str();
   app.add_option("--typical", o.typical_p, "typical sampling (1: off)")->capture_default_str();
-  app.add_option("--repeat-penalty", o.repeat_penalty, "penalty on repeated tokens (1: off)")->capture_default_str();
+  app.add_option("--repeat-penalty", o.repeat_penalty, "penalty on repeated tokens (1: off)")
+      ->capture_default_str();
   app.add_option("--repeat-last-n", o.repeat_last_n, "tokens that penalties look back at (-1: all)")
       ->capture_default_str();
   app.add_option("--presence-penalty", o.presence_penalty, "penalty on tokens that have occurred");

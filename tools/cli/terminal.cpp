@@ -13,8 +13,12 @@ constexpr auto kRefresh = std::chrono::milliseconds(100);
 
 }  // namespace
 
-bool stderr_is_terminal() { return isatty(STDERR_FILENO) == 1; }
-bool stdin_is_terminal() { return isatty(STDIN_FILENO) == 1; }
+bool stderr_is_terminal() {
+  return isatty(STDERR_FILENO) == 1;
+}
+bool stdin_is_terminal() {
+  return isatty(STDIN_FILENO) == 1;
+}
 
 void ProgressLine::update(uint64_t done, uint64_t total, double unit, const char* unit_name) {
   const auto now = Clock::now();

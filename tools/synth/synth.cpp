@@ -16,8 +16,8 @@
 namespace dunlin {
 namespace {
 
-// Blocks of a type that are quantized once and then dealt out at random: real block statistics at the speed of
-// copying.
+// Blocks of a type that are quantized once and then dealt out at random: real block statistics at the speed
+// of copying.
 constexpr size_t kPoolBlocks = 2048;
 constexpr size_t kAppendBytes = 1 << 20;
 
@@ -35,8 +35,12 @@ std::vector<Tensor> list_tensors(const ModelShape& s) {
   const auto matrix = [](std::string name, int64_t n, int64_t k) {
     return Tensor{std::move(name), {n, k}, DType::kF32, 0, 1 / std::sqrt(float(k))};
   };
-  const auto norm = [](std::string name, int64_t n) { return Tensor{std::move(name), {n}, DType::kF32, 1, 0.05f}; };
-  const auto bias = [](std::string name, int64_t n) { return Tensor{std::move(name), {n}, DType::kF32, 0, 0.1f}; };
+  const auto norm = [](std::string name, int64_t n) {
+    return Tensor{std::move(name), {n}, DType::kF32, 1, 0.05f};
+  };
+  const auto bias = [](std::string name, int64_t n) {
+    return Tensor{std::move(name), {n}, DType::kF32, 0, 0.1f};
+  };
   std::vector<Tensor> tensors = {matrix("token_embd.weight", s.n_vocab, s.n_embd)};
   for (int64_t i = 0; i < s.n_layer; ++i) {
     const auto name = [&](const char* part) { return str_cat("blk.", i, ".", part); };
@@ -65,7 +69,8 @@ std::vector<float> llama3_rope_factors(const ModelShape& s) {
   constexpr double kLow = 1, kHigh = 4, kOriginalContext = 8192;
   std::vector<float> factors;
   for (int64_t i = 0; i < s.head_dim / 2; ++i) {
-    const double wavelength = 2 * std::numbers::pi * std::pow(double(s.rope_base), 2.0 * double(i) / double(s.head_dim));
+    const double wavelength =
+        2 * std::numbers::pi * std::pow(double(s.rope_base), 2.0 * double(i) / double(s.head_dim));
     const double smooth = (kOriginalContext / wavelength - kLow) / (kHigh - kLow);
     double factor = 1 / ((1 - smooth) / double(s.rope_factor) + smooth);
     if (wavelength < kOriginalContext / kHigh) factor = 1;
@@ -77,7 +82,8 @@ std::vector<float> llama3_rope_factors(const ModelShape& s) {
 
 void choose_tensor_types(TypeMix mix, const ModelShape& shape, std::vector<Tensor>& tensors) {
   std::vector<MixTensor> inputs;
-  for (const Tensor& t : tensors) inputs.push_back({t.name, t.shape, t.shape.rank() == 1 ? DType::kF32 : DType::kF16});
+  for (const Tensor& t : tensors)
+    inputs.push_back({t.name, t.shape, t.shape.rank() == 1 ? DType::kF32 : DType::kF16});
   const MixModel model{uint32_t(shape.n_layer), uint32_t(shape.n_head), uint32_t(shape.n_head_kv), 0};
   const std::vector<DType> types = choose_types(mix, model, inputs);
   for (size_t i = 0; i < tensors.size(); ++i) tensors[i].type = types[i];
@@ -99,7 +105,8 @@ Status produce(const Tensor& tensor, uint64_t seed, const GgufWriter::Append& ap
   // Plain types are dealt out in runs of 256 elements, so that dealing is not the work.
   const size_t run = info.quantized ? 1 : 256;
   const size_t unit_bytes = info.block_bytes * run;
-  const uint64_t n_bytes = uint64_t(tensor.shape.n_rows()) * row_bytes(tensor.type, uint64_t(tensor.shape.row_elements()));
+  const uint64_t n_bytes =
+      uint64_t(tensor.shape.n_rows()) * row_bytes(tensor.type, uint64_t(tensor.shape.row_elements()));
   const std::vector<uint8_t> pool = make_pool(tensor, random, kPoolBlocks * run);
   std::vector<uint8_t> buffer;
   for (uint64_t done = 0; done < n_bytes; done += buffer.size()) {
@@ -165,7 +172,8 @@ Status synthesize_model(const SynthOptions& options, const std::function<void(si
   if (shape->rope_factor != 1) {
     factors = llama3_rope_factors(*shape);
     const std::span bytes(reinterpret_cast<const uint8_t*>(factors.data()), factors.size() * sizeof(float));
-    DUNLIN_RETURN_IF_ERROR(writer.add_tensor("rope_freqs.weight", {DType::kF32, {int64_t(factors.size())}, bytes}));
+    DUNLIN_RETURN_IF_ERROR(
+        writer.add_tensor("rope_freqs.weight", {DType::kF32, {int64_t(factors.size())}, bytes}));
   }
   size_t done = 0;
   for (const Tensor& tensor : tensors) {

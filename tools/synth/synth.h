@@ -13,8 +13,8 @@ namespace dunlin {
 struct SynthOptions {
   std::string shape;
   std::string type = "q4_k_m";
-  int64_t n_layer = 0;        // 0: as the shape
-  std::string tokenizer;      // a GGUF file whose tokenizer is taken; empty: a made-up one
+  int64_t n_layer = 0;    // 0: as the shape
+  std::string tokenizer;  // a GGUF file whose tokenizer is taken; empty: a made-up one
   uint64_t seed = 1;
   std::string output;
 };

@@ -10,9 +10,10 @@ namespace {
 
 constexpr const char* kControlTokens[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
 constexpr const char* kChatMl =
-    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + "
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + "
+    "'<|im_end|>' + "
     "'\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-constexpr int32_t kNormal = 1;   // values of tokenizer.ggml.token_type
+constexpr int32_t kNormal = 1;  // values of tokenizer.ggml.token_type
 constexpr int32_t kControl = 3;
 
 struct Words {

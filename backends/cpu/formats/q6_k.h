@@ -2,13 +2,13 @@
 // has 16 elements and a signed 8-bit scale. Q3_K is packed as Q6_K, without loss: its value is d (s - 32) (q
 // - 4), so sc = s - 32 and q' = q + 28.
 //
-//   quads[4]                of 64 elements, sub-blocks 0..3:
-//     sc      i8 [4][16]    of sub-block and row
-//     first   u8 [4][2][64] of t: ql, and qh, whose byte 4r + i has in bits 2s, 2s + 1 the top bits of
-//     element
-//                           16s + 4t + i of row r
-//     second  u8 [4][64]    of t: ql of the second half
-//   Byte 4r + i of a ql: low bits of element 4t + i of its half, | of element 16 + 4t + i << 4.
+//   quads[4]              of 64 elements, sub-blocks 0..3:
+//     sc      i8 [4][16]  of sub-block and row
+//     first[4]            of t: ql, qh  u8 [64]
+//     second  u8 [4][64]  of t: ql of the second 32 elements
+//
+//   Byte 4r + i of a ql: low bits of element 4t + i of its half, and of element 16 + 4t + i shifted by four.
+//   Byte 4r + i of a qh, bits 2s, 2s + 1: top bits of element 16s + 4t + i of the quad.
 //
 // Bytes lie in the order in which a kernel first reads them: hardware prefetchers follow one stream at twice
 // the rate of two.

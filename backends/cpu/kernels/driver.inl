@@ -21,7 +21,6 @@ class LinearDriver {
   explicit LinearDriver(const LinearArgs& args)
       : args_(args),
         panel_bytes_(panel_bytes(args.weight.layout, args.weight.type, args.weight.k)),
-        plane_bytes_(panel_plane_bytes(args.weight.layout, args.weight.type, args.weight.k)),
         token_bytes_(activation_row_bytes(activation_layout(args.weight.type), args.weight.k)) {}
 
   void row_block(int64_t begin, int64_t end) const {
@@ -70,13 +69,11 @@ class LinearDriver {
 
   RowVector row_vector(const PackedMatrix& weight, int64_t v) const {
     const uint8_t* panel = weight.data + v / kVectorsPerPanel * panel_bytes_;
-    return {reinterpret_cast<const uint16_t*>(panel), panel + plane_bytes_,
-            int(v % kVectorsPerPanel) * V::kCount};
+    return {panel, int(v % kVectorsPerPanel) * V::kCount};
   }
   RowStore<V> row_store(int64_t v) const { return {v * V::kCount, args_.weight.n}; }
 
   const LinearArgs& args_;
   const int64_t panel_bytes_;
-  const int64_t plane_bytes_;
   const int64_t token_bytes_;
 };

@@ -13,7 +13,7 @@
   }
 
 #define DUNLIN_LINEAR_OP_ROWS(op_name, op, format, tile, layout)                                       \
-  DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, 1, 1, kPanelRows / Lanes::kCount, 1, "gemv"),                            \
+  DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, 1, 1, kPanelRows / Lanes::kCount, 1, "gemv"),   \
       DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, kSmallTokens, 2, 1, kSmallTokens, "small"), \
       DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, INT32_MAX, 3, kTileRows, kTileTokens,       \
                         DUNLIN_TILE)

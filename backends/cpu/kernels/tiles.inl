@@ -15,25 +15,22 @@
 //
 // Everything lives in the anonymous namespace of one isa/<isa>_linear.cpp.
 
-// A vector of rows within a panel: its first row, the panel's scale plane and its body.
+// A vector of rows within a panel: the panel, and its first row.
 struct RowVector {
-  const uint16_t* plane;
-  const uint8_t* body;
+  const uint8_t* panel;
   int row0;
 };
 
-// Few tokens read weights as fast as memory delivers them, and the parts of a block (scales, low bits, high
-// bits) are more streams than hardware prefetchers follow. Lines [first, last) of 64 bytes, a fixed distance
-// ahead.
-template <int T>
-DUNLIN_INLINE void prefetch_lines(const void* p, int first, int last) {
-  constexpr uintptr_t kAhead = 2048;
-  if constexpr (T <= 8) {
-    DUNLIN_UNROLL(8)
-    for (int i = first; i < last; ++i)
-      __builtin_prefetch(
-          reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) + kAhead + uintptr_t(64 * i)));
-  }
+// Block b of a panel, and its 16 scales if the format pairs them.
+template <class F>
+DUNLIN_INLINE const typename F::Block* block_of(const uint8_t* panel, int64_t b) {
+  const int64_t scales = F::kPairedD ? (b / 2 + 1) * kPairedScaleBytes : 0;
+  return reinterpret_cast<const typename F::Block*>(panel + scales + b * int64_t(sizeof(typename F::Block)));
+}
+template <class F>
+DUNLIN_INLINE const uint16_t* paired_d(const uint8_t* panel, int64_t b) {
+  const int64_t pair = kPairedScaleBytes + 2 * int64_t(sizeof(typename F::Block));
+  return F::kPairedD ? reinterpret_cast<const uint16_t*>(panel + b / 2 * pair) + b % 2 * 16 : nullptr;
 }
 
 // K-quants with one activation scale for 256 K. y += d_a (d S - dmin N), or d_a d S.
@@ -54,7 +51,7 @@ struct TileA256 {
       const typename F::Block* w[R];
       const A256Block* a[T];
       DUNLIN_UNROLL(8)
-      for (int r = 0; r < R; ++r) w[r] = reinterpret_cast<const typename F::Block*>(rows[r].body) + b;
+      for (int r = 0; r < R; ++r) w[r] = block_of<F>(rows[r].panel, b);
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A256Block*>(tokens[t]) + b;
       Sum s[R][T];
@@ -76,10 +73,6 @@ struct TileA256 {
     }
     DUNLIN_UNROLL(8)
     for (int g = 0; g < 8; ++g) {
-      constexpr int kLines = sizeof(typename F::Block) / 64;
-      DUNLIN_UNROLL(8)
-      for (int r = 0; r < R; r += 16 / V::kCount)
-        prefetch_lines<T>(w[r], g * kLines / 8, (g + 1) * kLines / 8);
       typename V::Acc acc[R][T];
       typename V::Scale scale[R];
       DUNLIN_UNROLL(8)
@@ -115,7 +108,7 @@ struct TileA256 {
     for (int r = 0; r < R; ++r) {
       Ints n[T];
       if constexpr (F::kHasMin || kSubtractCenters) weigh_sums(*w[r], rows[r].row0, a, n);
-      const Floats d = F::d(*w[r], rows[r].plane + 16 * b, rows[r].row0);
+      const Floats d = F::d(*w[r], paired_d<F>(rows[r].panel, b), rows[r].row0);
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) {
         const Floats d_a = V::splat(a[t]->d);
@@ -171,14 +164,14 @@ struct TileA32 {
       const typename F::Block* w[R];
       const A32Block* a[T];
       DUNLIN_UNROLL(8)
-      for (int r = 0; r < R; ++r) w[r] = reinterpret_cast<const typename F::Block*>(rows[r].body) + b;
+      for (int r = 0; r < R; ++r) w[r] = block_of<F>(rows[r].panel, b);
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A32Block*>(tokens[t]) + b;
       Ints dot[R][T];
       multiply(rows, w, a, dot);
       DUNLIN_UNROLL(8)
       for (int r = 0; r < R; ++r) {
-        const Floats d = F::d(*w[r], rows[r].plane + 16 * b, rows[r].row0);
+        const Floats d = F::d(*w[r], paired_d<F>(rows[r].panel, b), rows[r].row0);
         DUNLIN_UNROLL(16)
         for (int t = 0; t < T; ++t)
           total[r][t] = add_block(total[r][t], *w[r], rows[r].row0, d, dot[r][t], *a[t]);
@@ -195,8 +188,6 @@ struct TileA32 {
   static DUNLIN_INLINE void multiply(const RowVector (&rows)[R], const typename F::Block* const (&w)[R],
                                      const A32Block* const (&a)[T], Ints (&dot)[R][T]) {
     constexpr int kRun = V::template kRun<F::kBits>;
-    DUNLIN_UNROLL(8)
-    for (int r = 0; r < R; r += 16 / V::kCount) prefetch_lines<T>(w[r], 0, sizeof(typename F::Block) / 64);
     typename V::Acc acc[R][T];
     DUNLIN_UNROLL(8)
     for (int v = 0; v < 8; ++v) {
@@ -269,7 +260,7 @@ struct TileF32 {
       Floats w[R];
       DUNLIN_UNROLL(8)
       for (int r = 0; r < R; ++r) {
-        const auto* panel = reinterpret_cast<const typename F::Element*>(rows[r].body);
+        const auto* panel = reinterpret_cast<const typename F::Element*>(rows[r].panel);
         w[r] = F::load(panel + 16 * i + rows[r].row0);
       }
       DUNLIN_UNROLL(16)

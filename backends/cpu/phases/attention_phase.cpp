@@ -45,7 +45,8 @@ void AttentionPhase::run(const StepInputs& step, const ThreadSlot& thread) {
       const int64_t part = unit / n_kv_heads;
       if (by_page) {
         const int page = pages.begin + int(part);
-        job_.kernels->attention_partial(&call, head, page, page + 1, partials_of(job_, sequence), thread.scratch);
+        job_.kernels->attention_partial(&call, head, page, page + 1, partials_of(job_, sequence),
+                                        thread.scratch);
       } else {
         // Later tiles see more keys: they go first.
         const int64_t begin = (per_head - 1 - part) * tile;

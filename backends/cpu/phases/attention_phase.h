@@ -1,6 +1,6 @@
-// AttentionPhase and AttentionMergePhase. Many tokens: units are (kv head, tile of tokens) and write the result.
-// Few tokens over a long context: units are (kv head, page of keys) and write partial results, which the merge
-// phase puts together in page order. Both give the same bits.
+// AttentionPhase and AttentionMergePhase. Many tokens: units are (kv head, tile of tokens) and write the
+// result. Few tokens over a long context: units are (kv head, page of keys) and write partial results, which
+// the merge phase puts together in page order. Both give the same bits.
 #pragma once
 
 #include <memory>
@@ -35,7 +35,6 @@ class AttentionPhase final : public Phase {
   PhaseReport report() const override { return {job_.name, str_cat(job_.kernels->isa, "/attention"), 0}; }
 
  private:
-
   AttentionJob job_;
   TailCounter units_;
 };
@@ -45,7 +44,9 @@ class AttentionMergePhase final : public Phase {
   explicit AttentionMergePhase(const AttentionJob& job) : job_(job) {}
   bool applies(const StepInputs& step) const override { return step.n_rows() <= kMaxPagedRows; }
   void run(const StepInputs& step, const ThreadSlot& thread) override;
-  PhaseReport report() const override { return {job_.name + "_merge", str_cat(job_.kernels->isa, "/merge"), 0}; }
+  PhaseReport report() const override {
+    return {job_.name + "_merge", str_cat(job_.kernels->isa, "/merge"), 0};
+  }
 
  private:
   AttentionJob job_;

@@ -5,7 +5,8 @@
 namespace dunlin::cpu {
 namespace {
 
-constexpr int64_t kChunkBytes = 96 * 1024;  // of weights: long enough for the prefetcher, short against a phase
+constexpr int64_t kChunkBytes =
+    96 * 1024;  // of weights: long enough for the prefetcher, short against a phase
 constexpr double kTailShare = 0.15;
 // Kernels work on pairs of panels: a chunk never splits a pair.
 constexpr int64_t kPairPanels = 2;
@@ -19,14 +20,16 @@ int64_t job_bytes(const LinearJob& job) {
 
 }  // namespace
 
-LinearPhase::LinearPhase(std::string name, RowKind kind, const LinearTable& table, std::vector<LinearJob> jobs)
+LinearPhase::LinearPhase(std::string name, RowKind kind, const LinearTable& table,
+                         std::vector<LinearJob> jobs)
     : name_(std::move(name)), kind_(kind), table_(table), jobs_(std::move(jobs)) {
   int64_t bytes = 0;
   for (const LinearJob& job : jobs_) {
     n_panels_ += panel_count(job.weight.n);
     bytes += job_bytes(job);
   }
-  chunk_ = std::max(kPairPanels, kChunkBytes / std::max<int64_t>(1, bytes / n_panels_) / kPairPanels * kPairPanels);
+  chunk_ = std::max(kPairPanels,
+                    kChunkBytes / std::max<int64_t>(1, bytes / n_panels_) / kPairPanels * kPairPanels);
 }
 
 void LinearPhase::run(const StepInputs& step, const ThreadSlot& thread) {

@@ -1,5 +1,5 @@
-// LinearPhase: the matrix products that read one activation, q, k and v at once or gate and up in one. Threads
-// share the panels of all jobs: a fixed share each, and a tail for whoever is early.
+// LinearPhase: the matrix products that read one activation, q, k and v at once or gate and up in one.
+// Threads share the panels of all jobs: a fixed share each, and a tail for whoever is early.
 #pragma once
 
 #include <string>

@@ -14,7 +14,9 @@ struct RunRow {
   const StepInputs& step;
   int64_t r;
 
-  void operator()(const EmbedStep& s) const { s.table->embedding_row(step.tokens()[size_t(r)], s.out.row(r)); }
+  void operator()(const EmbedStep& s) const {
+    s.table->embedding_row(step.tokens()[size_t(r)], s.out.row(r));
+  }
   void operator()(const GatherStep& s) const {
     std::memcpy(s.out.row(r), s.x.row(step.logit_rows()[size_t(r)]), size_t(s.out.width) * sizeof(float));
   }
@@ -23,7 +25,8 @@ struct RunRow {
   }
   void operator()(const NormStep& s) const {
     const auto group = int64_t(s.weight.size());
-    kernels.rms_norm(s.x.row(r), group, s.weight.data(), s.eps, s.out.row(r), group, s.x.width / group, group);
+    kernels.rms_norm(s.x.row(r), group, s.weight.data(), s.eps, s.out.row(r), group, s.x.width / group,
+                     group);
   }
   void operator()(const AddStep& s) const { kernels.add(s.a.row(r), s.b.row(r), s.out.row(r), s.out.width); }
   void operator()(const GluStep& s) const {
@@ -46,8 +49,8 @@ struct RunRow {
     const StepSequence& sequence = step.sequences()[size_t(step.row_sequence()[size_t(r)])];
     const int32_t block = step.block_table(sequence)[position / kKvBlockTokens];
     const KvLayout& layout = s.cache->layout();
-    kernels.kv_store(&layout, s.cache->layer_base(s.layer) + block * layout.block_bytes, position % kKvBlockTokens, 0,
-                     layout.n_kv_heads, s.k.row(r), s.v.row(r));
+    kernels.kv_store(&layout, s.cache->layer_base(s.layer) + block * layout.block_bytes,
+                     position % kKvBlockTokens, 0, layout.n_kv_heads, s.k.row(r), s.v.row(r));
   }
   void operator()(const QuantizeStep& s) const {
     s.run({s.x.row(r), s.x.width, s.x.width, s.out + r * s.row_bytes, 0, 1});

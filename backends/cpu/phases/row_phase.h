@@ -1,5 +1,5 @@
-// RowPhase: steps that need nothing but their own row, one after the other on each row: look-ups, norms, rope,
-// the KV store, sums, quantization. Threads share the rows, so no barrier stands between the steps.
+// RowPhase: steps that need nothing but their own row, one after the other on each row: look-ups, norms,
+// rope, the KV store, sums, quantization. Threads share the rows, so no barrier stands between the steps.
 #pragma once
 
 #include <string>
@@ -65,8 +65,8 @@ struct QuantizeStep {
   int64_t row_bytes;
 };
 
-using RowStep = std::variant<EmbedStep, GatherStep, NormStep, AddStep, GluStep, CopyStep, RotationStep, RopeStep,
-                             KvStoreStep, QuantizeStep>;
+using RowStep = std::variant<EmbedStep, GatherStep, NormStep, AddStep, GluStep, CopyStep, RotationStep,
+                             RopeStep, KvStoreStep, QuantizeStep>;
 
 class RowPhase final : public Phase {
  public:

@@ -1,6 +1,6 @@
 // glu(linear(x, gate), linear(x, up)) -> linear_glu(x, gate, up), so that one thread holds both halves of a
-// feature and the two wide temps are never written. Must not fire when a half has a bias, when the halves read
-// different inputs, or when somebody else reads a half.
+// feature and the two wide temps are never written. Must not fire when a half has a bias, when the halves
+// read different inputs, or when somebody else reads a half.
 #include "core/graph/passes/passes.h"
 #include "core/graph/rewrite.h"
 

@@ -1,6 +1,6 @@
 // Neighbouring linears on one input -> one linear_group, so that q, k and v are one phase: the input is
-// quantized once and no barrier stands between them. Must not fire across another node, for a single linear, or
-// for linears with a residual.
+// quantized once and no barrier stands between them. Must not fire across another node, for a single linear,
+// or for linears with a residual.
 #include "core/graph/passes/passes.h"
 #include "core/graph/rewrite.h"
 
@@ -10,7 +10,8 @@ namespace {
 constexpr size_t kMaxMembers = 3;
 
 bool can_join(const Node& node, ValueId input) {
-  return node.op == OpKind::kLinear && node.inputs[0] == input && !std::get<LinearAttrs>(node.attrs).has_residual;
+  return node.op == OpKind::kLinear && node.inputs[0] == input &&
+         !std::get<LinearAttrs>(node.attrs).has_residual;
 }
 
 Node join(const Graph& graph, size_t first, size_t count) {

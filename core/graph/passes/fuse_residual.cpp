@@ -1,5 +1,6 @@
-// add(r, linear(x, w)) -> linear(x, w) with r added in the epilogue. Must not fire when somebody else reads the
-// linear's result, when r is not written yet where the linear stands, or when the linear has a residual already.
+// add(r, linear(x, w)) -> linear(x, w) with r added in the epilogue. Must not fire when somebody else reads
+// the linear's result, when r is not written yet where the linear stands, or when the linear has a residual
+// already.
 #include "core/graph/passes/passes.h"
 #include "core/graph/rewrite.h"
 

@@ -1,5 +1,5 @@
-// The graph's rewriting rules, one a file. Each is a free function that returns how often it fired; pipeline.cpp
-// lists them in order. Whether a device can run the result is asked through `supports`.
+// The graph's rewriting rules, one a file. Each is a free function that returns how often it fired;
+// pipeline.cpp lists them in order. Whether a device can run the result is asked through `supports`.
 #pragma once
 
 #include <functional>

@@ -1,14 +1,14 @@
 /* Dunlin's C API: run language models on the device at hand.
  *
- * Errors: functions that can fail return a dunlin_status, 0 for success. dunlin_last_error() is the text of the
- * calling thread's last failure. The library never prints, aborts, exits, reads the environment or throws.
- * Strings are UTF-8, given as pointer and length where they may hold zeros; text that the library returns is
- * zero-terminated and belongs to the library or, where stated, to the caller, who gives it to dunlin_free_text().
- * Option structs begin with struct_size: call their init function, then change what differs.
- * Threads: a model is immutable and may be shared; an engine takes calls from any thread; a session belongs to
- * one thread at a time. Callbacks run on the engine's thread, never under a lock, and must not wait for the
- * engine. Handles: NULL is accepted by the free functions. Free sessions before their engine; models and
- * engines may be freed in any order.
+ * Errors: functions that can fail return a dunlin_status, 0 for success. dunlin_last_error() is the text of
+ * the calling thread's last failure. The library never prints, aborts, exits, reads the environment or
+ * throws. Strings are UTF-8, given as pointer and length where they may hold zeros; text that the library
+ * returns is zero-terminated and belongs to the library or, where stated, to the caller, who gives it to
+ * dunlin_free_text(). Option structs begin with struct_size: call their init function, then change what
+ * differs. Threads: a model is immutable and may be shared; an engine takes calls from any thread; a session
+ * belongs to one thread at a time. Callbacks run on the engine's thread, never under a lock, and must not
+ * wait for the engine. Handles: NULL is accepted by the free functions. Free sessions before their engine;
+ * models and engines may be freed in any order.
  */
 #ifndef DUNLIN_H
 #define DUNLIN_H
@@ -71,21 +71,22 @@ typedef struct dunlin_model_options {
 DUNLIN_API void dunlin_model_options_init(dunlin_model_options* options);
 
 /* path: a .gguf file, any part of a split one, or a Hugging Face directory. options may be NULL. */
-DUNLIN_API dunlin_status dunlin_model_open(const char* path, const dunlin_model_options* options, dunlin_model** out);
+DUNLIN_API dunlin_status dunlin_model_open(const char* path, const dunlin_model_options* options,
+                                           dunlin_model** out);
 /* A GGUF file in memory, which must outlive the model and its engines. name is what errors call it. */
 DUNLIN_API dunlin_status dunlin_model_open_memory(const void* bytes, size_t n_bytes, const char* name,
                                                   const dunlin_model_options* options, dunlin_model** out);
 DUNLIN_API void dunlin_model_free(dunlin_model* model);
 
-/* What the file holds: {path, format, architecture, name, file_bytes, n_parameters, config {...}, tokenizer {...},
- * tensors [{name, type, shape, bytes}]}. *text is the caller's. */
+/* What the file holds: {path, format, architecture, name, file_bytes, n_parameters, config {...}, tokenizer
+ * {...}, tensors [{name, type, shape, bytes}]}. *text is the caller's. */
 DUNLIN_API dunlin_status dunlin_model_describe_json(const dunlin_model* model, char** text);
 DUNLIN_API int32_t dunlin_model_n_vocab(const dunlin_model* model);     /* rows of the embedding */
 DUNLIN_API int32_t dunlin_model_n_ctx_train(const dunlin_model* model); /* tokens */
 DUNLIN_API int32_t dunlin_model_has_chat_template(const dunlin_model* model);
 
-/* Token ids of a text. *n_tokens: in, the room in tokens; out, how many there are. With too little room the status
- * is DUNLIN_RESOURCE_EXHAUSTED and *n_tokens says how much it takes; tokens may then be NULL. */
+/* Token ids of a text. *n_tokens: in, the room in tokens; out, how many there are. With too little room the
+ * status is DUNLIN_RESOURCE_EXHAUSTED and *n_tokens says how much it takes; tokens may then be NULL. */
 DUNLIN_API dunlin_status dunlin_tokenize(const dunlin_model* model, const char* text, size_t n_bytes,
                                          int32_t add_special, int32_t parse_special, int32_t* tokens,
                                          size_t* n_tokens);
@@ -103,15 +104,15 @@ enum { DUNLIN_KV_F16 = 0, DUNLIN_KV_Q8_0 = 1 };
 
 typedef struct dunlin_engine_options {
   uint32_t struct_size;
-  const char* device;         /* "auto", "cpu", "cpu:avx2", ...: an id of dunlin_devices_json */
-  int32_t n_threads;          /* 0: the device decides */
-  int32_t n_threads_prefill;  /* 0: as n_threads */
-  int32_t n_ctx;              /* tokens of one sequence; 0: the model's, at most 4096 */
-  int32_t n_sequences;        /* 1; served at the same time, more wait */
-  int32_t n_batch;            /* 512; rows of the largest step */
-  int32_t n_logit_rows;       /* 0; raise it for scoring */
-  int32_t kv_type;            /* DUNLIN_KV_F16 */
-  int32_t fuse;               /* 1; 0 runs every op by itself, to look for a defect */
+  const char* device;        /* "auto", "cpu", "cpu:avx2", ...: an id of dunlin_devices_json */
+  int32_t n_threads;         /* 0: the device decides */
+  int32_t n_threads_prefill; /* 0: as n_threads */
+  int32_t n_ctx;             /* tokens of one sequence; 0: the model's, at most 4096 */
+  int32_t n_sequences;       /* 1; served at the same time, more wait */
+  int32_t n_batch;           /* 512; rows of the largest step */
+  int32_t n_logit_rows;      /* 0; raise it for scoring */
+  int32_t kv_type;           /* DUNLIN_KV_F16 */
+  int32_t fuse;              /* 1; 0 runs every op by itself, to look for a defect */
   dunlin_log_fn log;
   void* log_user_data;
   dunlin_progress_fn progress;
@@ -148,26 +149,26 @@ typedef struct dunlin_logit_bias {
 
 typedef struct dunlin_generation_options {
   uint32_t struct_size;
-  int32_t max_tokens;       /* -1: to the end of the context; 0: prefill only */
-  float temperature;        /* 0.8; 0 is greedy */
-  int32_t top_k;            /* 40; 0 off */
-  float top_p;              /* 0.95; 1 off */
-  float min_p;              /* 0.05; 0 off */
-  float typical_p;          /* 1: off */
-  float repeat_penalty;     /* 1: off */
-  int32_t repeat_last_n;    /* 64 tokens; -1 all, 0 off */
-  float presence_penalty;   /* 0 */
-  float frequency_penalty;  /* 0 */
-  uint64_t seed;            /* 0; the same seed and prompt give the same text, in any batch */
+  int32_t max_tokens;      /* -1: to the end of the context; 0: prefill only */
+  float temperature;       /* 0.8; 0 is greedy */
+  int32_t top_k;           /* 40; 0 off */
+  float top_p;             /* 0.95; 1 off */
+  float min_p;             /* 0.05; 0 off */
+  float typical_p;         /* 1: off */
+  float repeat_penalty;    /* 1: off */
+  int32_t repeat_last_n;   /* 64 tokens; -1 all, 0 off */
+  float presence_penalty;  /* 0 */
+  float frequency_penalty; /* 0 */
+  uint64_t seed;           /* 0; the same seed and prompt give the same text, in any batch */
   const dunlin_logit_bias* logit_bias;
   size_t n_logit_bias;
-  const char* const* stop;  /* n_stop zero-terminated strings */
+  const char* const* stop; /* n_stop zero-terminated strings */
   size_t n_stop;
-  int32_t ignore_eos;       /* 0 */
-  int32_t reuse_prefix;     /* 1 */
-  int32_t print_control;    /* 0 */
-  int32_t logprobs;         /* 0; 1 fills dunlin_token.logprob */
-  int32_t n_top_logprobs;   /* 0..20, with logprobs */
+  int32_t ignore_eos;     /* 0 */
+  int32_t reuse_prefix;   /* 1 */
+  int32_t print_control;  /* 0 */
+  int32_t logprobs;       /* 0; 1 fills dunlin_token.logprob */
+  int32_t n_top_logprobs; /* 0..20, with logprobs */
 } dunlin_generation_options;
 DUNLIN_API void dunlin_generation_options_init(dunlin_generation_options* options);
 
@@ -177,7 +178,7 @@ typedef struct dunlin_token_logprob {
 } dunlin_token_logprob;
 
 typedef struct dunlin_token {
-  int32_t id; /* -1: text that was held back until the end */
+  int32_t id;       /* -1: text that was held back until the end */
   const char* text; /* what became printable, whole UTF-8 characters; not zero-terminated */
   size_t n_bytes;
   float logprob;
@@ -186,18 +187,18 @@ typedef struct dunlin_token {
 } dunlin_token;
 
 enum {
-  DUNLIN_FINISH_STOP = 0,        /* an end token */
+  DUNLIN_FINISH_STOP = 0, /* an end token */
   DUNLIN_FINISH_STOP_STRING = 1,
-  DUNLIN_FINISH_LENGTH = 2,      /* max_tokens, or the end of the context */
+  DUNLIN_FINISH_LENGTH = 2, /* max_tokens, or the end of the context */
   DUNLIN_FINISH_CANCELLED = 3,
   DUNLIN_FINISH_ERROR = 4
 };
 
 typedef struct dunlin_result {
   uint32_t struct_size;
-  int32_t finish;      /* DUNLIN_FINISH_* */
+  int32_t finish; /* DUNLIN_FINISH_* */
   dunlin_status status;
-  const char* message; /* why, with DUNLIN_FINISH_ERROR; valid during the callback */
+  const char* message;                     /* why, with DUNLIN_FINISH_ERROR; valid during the callback */
   int32_t n_prompt, n_reused, n_generated; /* tokens */
   int64_t queue_us, prefill_us, decode_us;
 } dunlin_result;
@@ -215,22 +216,25 @@ typedef struct dunlin_callbacks {
 
 /* Queues a generation and returns its id. A prompt that does not fit is DUNLIN_CONTEXT_EXCEEDED. */
 DUNLIN_API dunlin_status dunlin_submit(dunlin_engine* engine, const int32_t* prompt, size_t n_prompt,
-                                       const dunlin_generation_options* options, const dunlin_callbacks* callbacks,
-                                       uint64_t* request_id);
+                                       const dunlin_generation_options* options,
+                                       const dunlin_callbacks* callbacks, uint64_t* request_id);
 /* Ends a request between two steps. */
 DUNLIN_API void dunlin_cancel(dunlin_engine* engine, uint64_t request_id);
 /* Queues a scoring: on_score gets ln p(tokens[i] | tokens[0..i)) for i >= first. */
 DUNLIN_API dunlin_status dunlin_submit_score(dunlin_engine* engine, const int32_t* tokens, size_t n_tokens,
-                                             int32_t first, const dunlin_callbacks* callbacks, uint64_t* request_id);
+                                             int32_t first, const dunlin_callbacks* callbacks,
+                                             uint64_t* request_id);
 
 /* ---- sessions: a conversation that keeps its tokens ---- */
 
 DUNLIN_API dunlin_status dunlin_session_create(dunlin_engine* engine, dunlin_session** out);
 DUNLIN_API void dunlin_session_free(dunlin_session* session);
-/* Appends text to the session's tokens, generates, and appends what was generated. Blocks until the end; on_token
- * runs meanwhile on the engine's thread. result may be NULL; its message is valid until the session's next call. */
+/* Appends text to the session's tokens, generates, and appends what was generated. Blocks until the end;
+ * on_token runs meanwhile on the engine's thread. result may be NULL; its message is valid until the
+ * session's next call. */
 DUNLIN_API dunlin_status dunlin_session_generate(dunlin_session* session, const char* text, size_t n_bytes,
-                                                 int32_t parse_special, const dunlin_generation_options* options,
+                                                 int32_t parse_special,
+                                                 const dunlin_generation_options* options,
                                                  const dunlin_callbacks* callbacks, dunlin_result* result);
 /* Adds a user message, generates the assistant's answer with the model's chat template and remembers both. */
 DUNLIN_API dunlin_status dunlin_session_chat(dunlin_session* session, const char* message, size_t n_bytes,
@@ -245,10 +249,11 @@ DUNLIN_API void dunlin_session_reset(dunlin_session* session);
 
 /* ---- verification ---- */
 
-/* Runs a prompt through the model on the device and on the reference, node by node, and compares: {nodes, worst
- * {node, nmse}, first_divergence null or {node, op, nmse, tolerance}, greedy_agree}. *text is the caller's. */
-DUNLIN_API dunlin_status dunlin_verify_json(const dunlin_model* model, const char* device, const int32_t* tokens,
-                                            size_t n_tokens, char** text);
+/* Runs a prompt through the model on the device and on the reference, node by node, and compares: {nodes,
+ * worst {node, nmse}, first_divergence null or {node, op, nmse, tolerance}, greedy_agree}. *text is the
+ * caller's. */
+DUNLIN_API dunlin_status dunlin_verify_json(const dunlin_model* model, const char* device,
+                                            const int32_t* tokens, size_t n_tokens, char** text);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
-// Dunlin for C++20: RAII over dunlin.h, header-only. Errors are dunlin::Error; a handle owns and is move-only.
+// Dunlin for C++20: RAII over dunlin.h, header-only. Errors are dunlin::Error; a handle owns and is
+// move-only.
 //
 //   dunlin::Model model("model.gguf");
 //   dunlin::Engine engine(model);
@@ -104,7 +105,8 @@ class Model {
   std::string describe_json() const {
     return detail::take_text([&](char** text) { return dunlin_model_describe_json(get(), text); });
   }
-  std::vector<int32_t> tokenize(std::string_view text, bool add_special = true, bool parse_special = false) const {
+  std::vector<int32_t> tokenize(std::string_view text, bool add_special = true,
+                                bool parse_special = false) const {
     return detail::take_tokens([&](int32_t* tokens, size_t* n) {
       return dunlin_tokenize(get(), text.data(), text.size(), add_special, parse_special, tokens, n);
     });
@@ -180,15 +182,19 @@ class Session {
   }
 
   dunlin_session* get() const { return handle_.get(); }
-  void set_system(std::string_view text) { check(dunlin_session_set_system(get(), text.data(), text.size())); }
+  void set_system(std::string_view text) {
+    check(dunlin_session_set_system(get(), text.data(), text.size()));
+  }
   void cancel() { dunlin_session_cancel(get()); }
   void reset() { dunlin_session_reset(get()); }
 
   // Continues the session's text.
   dunlin_result generate(std::string_view text, const OnText& on_text,
-                         const dunlin_generation_options& options = generation_options(), bool parse_special = false) {
+                         const dunlin_generation_options& options = generation_options(),
+                         bool parse_special = false) {
     return run(on_text, [&](const dunlin_callbacks* callbacks, dunlin_result* result) {
-      return dunlin_session_generate(get(), text.data(), text.size(), parse_special, &options, callbacks, result);
+      return dunlin_session_generate(get(), text.data(), text.size(), parse_special, &options, callbacks,
+                                     result);
     });
   }
   // Answers a user's message.

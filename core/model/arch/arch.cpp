@@ -9,7 +9,9 @@ constexpr const Architecture* kArchitectures[] = {&kLlama, &kQwen2, &kQwen3};
 
 }  // namespace
 
-std::span<const Architecture* const> architectures() { return kArchitectures; }
+std::span<const Architecture* const> architectures() {
+  return kArchitectures;
+}
 
 Graph build_model_graph(const ModelConfig& config, const WeightTable& weights, GraphCapacity capacity) {
   for (const Architecture* architecture : architectures()) {

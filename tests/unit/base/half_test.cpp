@@ -17,14 +17,14 @@ TEST_CASE("every f16 survives f32 and back") {
 }
 
 TEST_CASE("f32 to f16 rounds to nearest even") {
-  CHECK(f32_to_f16(1.0f + 0x1p-11f) == 0x3C00);           // tie: to even
-  CHECK(f32_to_f16(1.0f + 3 * 0x1p-11f) == 0x3C02);       // tie: to even, upwards
+  CHECK(f32_to_f16(1.0f + 0x1p-11f) == 0x3C00);      // tie: to even
+  CHECK(f32_to_f16(1.0f + 3 * 0x1p-11f) == 0x3C02);  // tie: to even, upwards
   CHECK(f32_to_f16(1.0f + 0x1.8p-11f) == 0x3C01);
   CHECK(f32_to_f16(65519.0f) == 0x7BFF);
   CHECK(f32_to_f16(65520.0f) == 0x7C00);
-  CHECK(f32_to_f16(0x1p-25f) == 0);                       // tie with zero: to even
+  CHECK(f32_to_f16(0x1p-25f) == 0);  // tie with zero: to even
   CHECK(f32_to_f16(0x1.8p-25f) == 1);
-  CHECK(f32_to_f16(0x1.ffep-15f) == 0x0400);              // a subnormal that rounds up to the least normal
+  CHECK(f32_to_f16(0x1.ffep-15f) == 0x0400);  // a subnormal that rounds up to the least normal
 }
 
 TEST_CASE("f32 to bf16 rounds to nearest even") {

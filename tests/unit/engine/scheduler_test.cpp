@@ -7,7 +7,9 @@ using namespace dunlin;
 namespace {
 
 constexpr SequenceView kDecoding{1, true, -1};
-SequenceView prompt(int32_t n) { return {n, false, -1}; }
+SequenceView prompt(int32_t n) {
+  return {n, false, -1};
+}
 
 std::vector<ScheduledChunk> schedule(std::vector<SequenceView> views, ScheduleLimits limits) {
   std::vector<ScheduledChunk> out;

@@ -34,7 +34,8 @@ TEST_CASE("glu of two linears on one input becomes linear_glu") {
   Graph graph = f.finish(f.g.glu("glu", gate, up, {}));
   CHECK(fuse_linear_glu(graph, kSupportsAll) == 1);
   CHECK(graph.nodes.size() == 2);
-  CHECK(print_node(graph, graph.nodes[1]) == "%10[4, 8] = linear_glu(%5, wg:F32[8, 8], wu:F32[8, 8]) act=silu");
+  CHECK(print_node(graph, graph.nodes[1]) ==
+        "%10[4, 8] = linear_glu(%5, wg:F32[8, 8], wu:F32[8, 8]) act=silu");
   CHECK(verify_graph(graph).is_ok());
 }
 

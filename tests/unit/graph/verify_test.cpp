@@ -19,7 +19,9 @@ Graph small_graph() {
 
 }  // namespace
 
-TEST_CASE("a sound graph verifies") { CHECK(verify_graph(small_graph()).is_ok()); }
+TEST_CASE("a sound graph verifies") {
+  CHECK(verify_graph(small_graph()).is_ok());
+}
 
 TEST_CASE("a value that is read before it is written is named") {
   Graph graph = small_graph();

@@ -1,5 +1,5 @@
-// bench: tokens a second of prefill and decode, with the device's ceilings measured in the same run and a witness
-// that the timed run computed the right tokens. No figure is printed without its witness.
+// bench: tokens a second of prefill and decode, with the device's ceilings measured in the same run and a
+// witness that the timed run computed the right tokens. No figure is printed without its witness.
 #include <algorithm>
 #include <condition_variable>
 #include <iostream>
@@ -17,8 +17,8 @@
 namespace dunlin::cli {
 namespace {
 
-constexpr size_t kDecodePrompt = 4;    // tokens before a decode test at depth 0
-constexpr size_t kSpecialTokens = 512; // at the end of vocabularies, kept out of prompts
+constexpr size_t kDecodePrompt = 4;     // tokens before a decode test at depth 0
+constexpr size_t kSpecialTokens = 512;  // at the end of vocabularies, kept out of prompts
 
 struct BenchFlags {
   ModelFlags model;
@@ -41,7 +41,8 @@ struct Request {
 // Submits requests together and waits for all.
 class Batch {
  public:
-  Batch(Engine& engine, const std::vector<std::vector<int32_t>>& prompts, int32_t max_tokens, bool reuse_prefix)
+  Batch(Engine& engine, const std::vector<std::vector<int32_t>>& prompts, int32_t max_tokens,
+        bool reuse_prefix)
       : requests_(prompts.size()) {
     dunlin_generation_options options = generation_options();
     options.max_tokens = max_tokens;
@@ -114,7 +115,12 @@ std::string fingerprint(const std::vector<int32_t>& tokens) {
 class Bench {
  public:
   Bench(Engine& engine, int32_t n_vocab, double bytes, double ops, double head_ops, int32_t repetitions)
-      : engine_(engine), n_vocab_(n_vocab), bytes_(bytes), ops_(ops), head_ops_(head_ops), repetitions_(repetitions) {}
+      : engine_(engine),
+        n_vocab_(n_vocab),
+        bytes_(bytes),
+        ops_(ops),
+        head_ops_(head_ops),
+        repetitions_(repetitions) {}
 
   // Prefill: every repetition must end in the same next token, which an untimed run in one piece less a row,
   // then a decode step, gives as well.
@@ -141,9 +147,11 @@ class Bench {
     BenchRow row{name, {}, bytes_, n_batch, ops_ + head_ops_, {}};
     std::vector<std::vector<int32_t>> prompts;
     for (int32_t i = 0; i < n_batch; ++i)
-      prompts.push_back(random_tokens(std::max<size_t>(kDecodePrompt, size_t(depth)), n_vocab_, 100 + uint64_t(i)));
+      prompts.push_back(
+          random_tokens(std::max<size_t>(kDecodePrompt, size_t(depth)), n_vocab_, 100 + uint64_t(i)));
     std::vector<std::vector<int32_t>> alone;
-    for (const auto& prompt : prompts) alone.push_back(Batch(engine_, {prompt}, n_tokens + 1, true).requests()[0].tokens);
+    for (const auto& prompt : prompts)
+      alone.push_back(Batch(engine_, {prompt}, n_tokens + 1, true).requests()[0].tokens);
     int32_t n_equal = n_batch;
     std::vector<int32_t> all;
     for (const auto& tokens : alone) all.insert(all.end(), tokens.begin(), tokens.end());
@@ -176,8 +184,12 @@ class Bench {
 };
 
 int32_t needed_context(const BenchFlags& flags) {
-  const auto largest = [](const std::vector<int32_t>& v) { return v.empty() ? 0 : *std::max_element(v.begin(), v.end()); };
-  return std::max(largest(flags.prompts), largest(flags.depths) + int32_t(kDecodePrompt) + largest(flags.generate)) + 1;
+  const auto largest = [](const std::vector<int32_t>& v) {
+    return v.empty() ? 0 : *std::max_element(v.begin(), v.end());
+  };
+  return std::max(largest(flags.prompts),
+                  largest(flags.depths) + int32_t(kDecodePrompt) + largest(flags.generate)) +
+         1;
 }
 
 void bench(BenchFlags& flags) {
@@ -189,12 +201,18 @@ void bench(BenchFlags& flags) {
   const Json file = parse_json(model.describe_json());
   const double ops = 2.0 * info["macs_per_token"].get<double>();
   const double head_ops = 2.0 * info["head_macs_per_token"].get<double>();
-  BenchContext context{file["name"].get<std::string>(), file["file_bytes"].get<uint64_t>(),
-                       info["bytes_per_token"].get<int64_t>(), info["device"].get<std::string>(),
-                       info["n_threads"].get<int>(), 0, 0};
+  BenchContext context{file["name"].get<std::string>(),
+                       file["file_bytes"].get<uint64_t>(),
+                       info["bytes_per_token"].get<int64_t>(),
+                       info["device"].get<std::string>(),
+                       info["n_threads"].get<int>(),
+                       0,
+                       0};
   if (context.model.empty()) context.model = file["architecture"].get<std::string>();
-  Bench bench(engine, model.n_vocab(), info["bytes_per_token"].get<double>(), ops, head_ops, flags.repetitions);
-  // The ceilings are taken before each test, as machines are shared: each row carries those of its own minute.
+  Bench bench(engine, model.n_vocab(), info["bytes_per_token"].get<double>(), ops, head_ops,
+              flags.repetitions);
+  // The ceilings are taken before each test, as machines are shared: each row carries those of its own
+  // minute.
   std::vector<Json> rows;
   const auto add = [&](auto&& test) {
     const dunlin_roofline before = engine.measure_roofline();
@@ -222,14 +240,20 @@ void add_bench_command(CLI::App& app) {
   add_model_file_flags(*command, flags->model);
   add_engine_flags(*command, flags->model);
   const auto list = [&](const char* name, std::vector<int32_t>& values, int32_t least, const char* text) {
-    command->add_option(name, values, text)->delimiter(',')->check(CLI::Range(least, 1 << 20))->capture_default_str();
+    command->add_option(name, values, text)
+        ->delimiter(',')
+        ->check(CLI::Range(least, 1 << 20))
+        ->capture_default_str();
   };
   list("-p,--n-prompt", flags->prompts, 0, "prompt lengths, 0 for none");
   list("-n,--n-gen", flags->generate, 0, "tokens to generate, 0 for none");
   list("-d,--n-depth", flags->depths, 0, "tokens in the context before");
   list("-b,--n-parallel", flags->batches, 1, "sequences at a time");
-  command->add_option("-r,--repetitions", flags->repetitions, "runs of each test")->check(CLI::Range(1, 1000))->capture_default_str();
-  command->add_option("-o,--output", flags->format, "md, json or csv")->check(CLI::IsMember({"md", "json", "csv"}));
+  command->add_option("-r,--repetitions", flags->repetitions, "runs of each test")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_option("-o,--output", flags->format, "md, json or csv")
+      ->check(CLI::IsMember({"md", "json", "csv"}));
   command->callback([flags] { bench(*flags); });
 }
 

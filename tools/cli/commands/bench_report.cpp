@@ -25,7 +25,9 @@ Summary summarize(std::vector<double> v) {
   return s;
 }
 
-double rounded(double x, double digits) { return std::round(x * digits) / digits; }
+double rounded(double x, double digits) {
+  return std::round(x * digits) / digits;
+}
 
 std::string cell(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
@@ -35,10 +37,11 @@ std::string cell(const Json& value) {
   return text;
 }
 
-constexpr const char* kColumns[] = {"model", "device", "threads", "test", "median_tok_s", "min", "max", "cv", "fraction"};
+constexpr const char* kColumns[] = {"model", "device", "threads", "test",    "median_tok_s",
+                                    "min",   "max",    "cv",      "fraction"};
 
-std::string format_table(const std::vector<Json>& rows, const char* before, const char* between, const char* after,
-                         bool rule) {
+std::string format_table(const std::vector<Json>& rows, const char* before, const char* between,
+                         const char* after, bool rule) {
   std::string text;
   const auto line = [&](auto&& cell_of) {
     text += before;
@@ -79,7 +82,8 @@ Json to_json(const BenchContext& context, const BenchRow& row) {
           {"min", rounded(s.min, 100)},
           {"max", rounded(s.max, 100)},
           {"cv", rounded(s.cv, 10000)},
-          {"roofline", {{"read_gb_s", rounded(context.read_gb_s, 100)}, {"int8_tops", rounded(context.int8_tops, 1000)}}},
+          {"roofline",
+           {{"read_gb_s", rounded(context.read_gb_s, 100)}, {"int8_tops", rounded(context.int8_tops, 1000)}}},
           {"achieved", {{"gb_s", rounded(gb_s, 100)}, {"tops", rounded(tops, 1000)}}},
           {"fraction", rounded(fraction, 10000)},
           {"witness", row.witness}};

@@ -14,9 +14,9 @@ struct BenchSample {
 };
 
 struct BenchRow {
-  std::string test;                 // "pp512", "tg64", "tg64@d4096", "tg64xb8"
+  std::string test;  // "pp512", "tg64", "tg64@d4096", "tg64xb8"
   std::vector<BenchSample> samples;
-  double bytes_per_step = 0;        // that a step reads at least; 0 where arithmetic is the limit
+  double bytes_per_step = 0;  // that a step reads at least; 0 where arithmetic is the limit
   int64_t tokens_per_step = 1;
   double ops_per_token = 0;
   Json witness;

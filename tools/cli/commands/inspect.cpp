@@ -20,7 +20,8 @@ struct InspectFlags {
 void print_table(const Json& model, bool tensors) {
   for (const auto& [key, value] : model.items()) {
     if (key == "tensors") continue;
-    std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : write_json(value, -1)) << '\n';
+    std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : write_json(value, -1))
+              << '\n';
   }
   std::cout << "n_tensors: " << model["tensors"].size() << '\n';
   if (!tensors) return;

@@ -1,5 +1,5 @@
-// ppl: perplexity of a text. The text is cut into windows of the context; the second half of each is scored. A
-// window begins with BOS only where the model adds one. This is llama.cpp's convention, so figures compare.
+// ppl: perplexity of a text. The text is cut into windows of the context; the second half of each is scored.
+// A window begins with BOS only where the model adds one. This is llama.cpp's convention, so figures compare.
 #include <atomic>
 #include <cmath>
 #include <condition_variable>

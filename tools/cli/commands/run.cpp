@@ -27,7 +27,8 @@ struct RunFlags {
 
 std::string read_prompt(RunFlags& flags) {
   if (!flags.prompt_file.empty()) {
-    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(flags.prompt_file.c_str(), "rb"), std::fclose);
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(flags.prompt_file.c_str(), "rb"),
+                                                     std::fclose);
     if (!file) throw UsageError("cannot read prompt file '" + flags.prompt_file + "'; check its name");
     std::string text;
     char buffer[4096];
@@ -47,9 +48,9 @@ void print_timings(const dunlin_result& r) {
   const int32_t n_prefilled = r.n_prompt - r.n_reused;
   const double prefill_s = double(r.prefill_us) / 1e6, decode_s = double(r.decode_us) / 1e6;
   const int32_t n_steps = r.n_generated - 1;  // the first token comes with the prompt
-  std::fprintf(stderr, "prompt: %d tokens, %.1f ms, %.1f tok/s; generated: %d tokens, %.1f ms, %.1f tok/s\n", n_prefilled,
-               prefill_s * 1e3, prefill_s > 0 ? n_prefilled / prefill_s : 0.0, r.n_generated, decode_s * 1e3,
-               decode_s > 0 ? n_steps / decode_s : 0.0);
+  std::fprintf(stderr, "prompt: %d tokens, %.1f ms, %.1f tok/s; generated: %d tokens, %.1f ms, %.1f tok/s\n",
+               n_prefilled, prefill_s * 1e3, prefill_s > 0 ? n_prefilled / prefill_s : 0.0, r.n_generated,
+               decode_s * 1e3, decode_s > 0 ? n_steps / decode_s : 0.0);
 }
 
 void run(RunFlags& flags) {

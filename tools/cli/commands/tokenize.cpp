@@ -26,7 +26,8 @@ void tokenize(const TokenizeFlags& flags) {
     std::cout << write_json(Json(ids), -1) << '\n';
     return;
   }
-  for (const int32_t id : ids) std::cout << id << "\t" << write_json(Json(model.detokenize({id}, true)), -1) << '\n';
+  for (const int32_t id : ids)
+    std::cout << id << "\t" << write_json(Json(model.detokenize({id}, true)), -1) << '\n';
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ struct VerifyFlags {
 
 std::string describe(const Json& error) {
   if (error.is_null()) return "none";
-  return error["name"].get<std::string>() + " (node " + error["node"].dump() + ", nmse " + error["nmse"].dump() + ")\n  " +
-         error["op"].get<std::string>();
+  return error["name"].get<std::string>() + " (node " + error["node"].dump() + ", nmse " +
+         error["nmse"].dump() + ")\n  " + error["op"].get<std::string>();
 }
 
 void verify(const VerifyFlags& flags) {
@@ -32,10 +32,11 @@ void verify(const VerifyFlags& flags) {
   } else {
     std::cout << report["device"].get<std::string>() << ": " << report["n_nodes"] << " nodes, tolerance nmse "
               << report["tolerance_nmse"] << "\nfirst divergence: " << describe(report["first_divergence"])
-              << "\nworst: " << describe(report["worst"]) << "\nsame next token: "
-              << (report["same_argmax"].get<bool>() ? "yes" : "no") << '\n';
+              << "\nworst: " << describe(report["worst"])
+              << "\nsame next token: " << (report["same_argmax"].get<bool>() ? "yes" : "no") << '\n';
   }
-  if (!report["first_divergence"].is_null()) throw Error(DUNLIN_INTERNAL, "the device and the reference diverge");
+  if (!report["first_divergence"].is_null())
+    throw Error(DUNLIN_INTERNAL, "the device and the reference diverge");
 }
 
 }  // namespace

@@ -7,7 +7,9 @@
 namespace dunlin::cli {
 
 void add_version_command(CLI::App& app) {
-  app.add_subcommand("version", "print the version")->callback([] { std::cout << "dunlin " << dunlin_version() << '\n'; });
+  app.add_subcommand("version", "print the version")->callback([] {
+    std::cout << "dunlin " << dunlin_version() << '\n';
+  });
 }
 
 }  // namespace dunlin::cli
