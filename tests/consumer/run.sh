@@ -16,6 +16,8 @@ PKG_CONFIG_PATH=$(dirname "$(find "$work/install" -name dunlin.pc)")
 read -ra flags <<<"$(pkg-config --define-variable=prefix="$work/install" --cflags --libs dunlin)"
 cc -std=c99 -pedantic-errors -Wall -Werror "$source/tests/consumer/c99/main.c" "${flags[@]}" -o "$work/app_pc"
 LD_LIBRARY_PATH=$(dirname "$(find "$work/install" -name libdunlin.so)") "$work/app_pc" "$model"
+# The same sources with the same flags in another folder: let the cache know them again.
+export CCACHE_NOHASHDIR=1
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 cmake -S "$source/tests/consumer/subdirectory" -B "$work/subdirectory" -G Ninja -DDUNLIN_SOURCE="$source" \

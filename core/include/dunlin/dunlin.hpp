@@ -20,7 +20,9 @@
 
 #include "dunlin/dunlin.h"
 
+// The inline namespace keeps these classes apart from the library's own when it is linked statically.
 namespace dunlin {
+inline namespace v1 {
 
 class Error : public std::runtime_error {
  public:
@@ -242,6 +244,7 @@ class Session {
   std::unique_ptr<dunlin_session, Deleter> handle_;
 };
 
+}  // namespace v1
 }  // namespace dunlin
 
 #endif

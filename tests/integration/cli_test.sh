@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The command: exit codes, and stdout that holds only the result. Usage: cli_test.sh DUNLIN SOURCE
+set -uo pipefail
+dunlin=$1
+cd "$2"
+model=tests/data/models/fairy-4m-q4_k_m.gguf
+failures=0
+
+expect_exit() {  # code, command...
+  local expected=$1
+  shift
+  "$dunlin" "$@" >/dev/null 2>/tmp/cli_test_err.$$ </dev/null
+  local actual=$?
+  [ "$actual" -eq "$expected" ] || { echo "exit $actual, expected $expected: $*"; failures=$((failures + 1)); }
+  [ "$expected" -eq 0 ] || [ -s /tmp/cli_test_err.$$ ] || { echo "no message: $*"; failures=$((failures + 1)); }
+}
+expect_output() {  # pattern, command...
+  local pattern=$1
+  shift
+  local output
+  output=$("$dunlin" "$@" 2>/dev/null </dev/null)
+  grep -qE -- "$pattern" <<<"$output" ||
+    { echo "stdout lacks '$pattern': $*"; failures=$((failures + 1)); }
+}
+
+expect_exit 0 version
+expect_exit 0 devices
+expect_exit 2 no-such-command
+expect_exit 2 run --no-such-flag
+expect_exit 2 run --top-p 7
+expect_exit 2 run -n -5
+expect_exit 4 run -m no-such-file.gguf -p x
+expect_exit 4 run -m README.md -p x
+expect_exit 3 run -c 4 -p "a prompt of more than four tokens, surely"
+expect_exit 1 run --device cuda:9
+expect_exit 2 ppl -f no-such-text
+expect_output '^Once upon a time there was' run -n 8 --temp 0
+expect_output '"id": "cpu:generic"' devices -o json
+expect_output '^\[3054,585,261\]' tokenize -p "Once upon a" -o json
+expect_output 'linear_glu' inspect --graph
+expect_output '"architecture": "qwen2"' inspect -o json
+expect_output 'first divergence: none' verify -p "Once upon a time"
+expect_output '"n_windows": 2' ppl -f tests/data/text/tales-valid.txt --windows 2 -o json
+expect_output '"sequences_equal_alone": 2' bench -p 16 -n 4 -b 2 -r 1 -o json
+expect_output '"same_as_decode": true' bench -p 16 -n 0 -r 1 -o json
+[ "$("$dunlin" run -n 8 --temp 0 -q 2>&1 >/dev/null | wc -c)" -eq 0 ] || { echo "-q is not quiet"; failures=$((failures + 1)); }
+a=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q)
+b=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q)
+[ "$a" = "$b" ] || { echo "the same seed gave two texts"; failures=$((failures + 1)); }
+rm -f /tmp/cli_test_err.$$
+echo "cli: $failures failures"
+[ "$failures" -eq 0 ]
