@@ -101,12 +101,6 @@ template <int R, int V>
 inline void scores_q8(const QueryBlock& query, const uint8_t* keys, const uint16_t* key_scales, int head_dim,
                       int scale_blocks, int begin, int end, float* scores) {
   for (; begin + V <= end; begin += V) {
-    const uint8_t* vectors[V];
-    for (int v = 0; v < V; ++v) {
-      const int vector = begin + v;
-      vectors[v] = keys + int64_t(vector / kGroupVectors) * head_dim * kKvGroupKeys +
-                   vector % kGroupVectors * kLanes * 4;
-    }
     for (int block = 0; block < scale_blocks; ++block) {
       I32 acc[R][V];
       for (int r = 0; r < R; ++r) {
@@ -116,13 +110,13 @@ inline void scores_q8(const QueryBlock& query, const uint8_t* keys, const uint16
       const int quad_end =
           quad_begin + kKvScaleDims / 4 < head_dim / 4 ? quad_begin + kKvScaleDims / 4 : head_dim / 4;
       for (int quad = quad_begin; quad < quad_end; ++quad) {
-        KeyBytes columns[V];
-        for (int v = 0; v < V; ++v) columns[v] = load_keys(vectors[v] + int64_t(quad) * 4 * kKvGroupKeys);
-        const uint32_t* const row = query.dwords + int64_t(quad) * R;
 #pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) {
+        for (int v = 0; v < V; ++v) {
+          const int vector = begin + v;
+          const KeyBytes column = load_keys(keys + int64_t(vector / kGroupVectors) * head_dim * kKvGroupKeys +
+                                            (quad * kKvGroupKeys + vector % kGroupVectors * kLanes) * 4);
 #pragma GCC unroll 8
-          for (int v = 0; v < V; ++v) acc[r][v] = add_dot4(acc[r][v], columns[v], row[r]);
+          for (int r = 0; r < R; ++r) acc[r][v] = add_dot4(acc[r][v], column, query.dwords[quad * R + r]);
         }
       }
       for (int v = 0; v < V; ++v) {
@@ -245,7 +239,6 @@ void attend_page(const AttentionCall& call, const uint8_t* page, const QueryBloc
     for (int r = 0; r < R; ++r) hide_row(nullptr, 0, 0, partial.max[r], partial.sum[r]);
     return;
   }
-  { const uint8_t* v0 = page + layout.v_offset; int64_t vb = layout.v_scales_offset - layout.v_offset; for (int64_t i = 0; i < vb; i += 64) __builtin_prefetch(v0 + i, 0, 2); }
   const int begin = key_begin / kLanes;
   const int end = (key_end + kLanes - 1) / kLanes;
 
