@@ -31,6 +31,7 @@ struct DeviceInfo {
   uint64_t memory_bytes = 0;  // in all, as far as this process may use it
   uint64_t memory_free_bytes = 0;
   int32_t n_threads = 0;  // of an opened device, for decode; 0 where it means nothing
+  bool chooses_tokens = false;  // Plan::tokens() works: greedy rows need no logits on the host
   int32_t score = 0;      // automatic placement takes the highest that fits; 0: only when asked for
 };
 
@@ -83,8 +84,11 @@ class Plan {
   // Runs one step to its end. The step must fit the graph's capacity. Allocates nothing.
   virtual Status run(const StepInputs& step) = 0;
   // Logits of the last run: [step.n_logit_rows(), n_vocab] f32 in host memory, valid until the next run.
-  // The caller may overwrite them.
+  // The caller may overwrite them. Unspecified where the step did not want them (wants_host_logits()).
   virtual std::span<float> logits() = 0;
+  // By logit row, the id of the largest logit of the last run, the lowest of equals; -1 if a logit is NaN or
+  // +inf. Empty where the device does not choose tokens.
+  virtual std::span<const int32_t> tokens() const { return {}; }
   virtual std::vector<PhaseReport> report() const = 0;
 };
 
@@ -93,6 +97,7 @@ struct PlanBindings {
   std::vector<const DeviceWeight*> weights;  // by Value::index of weights
   KvCache* kv_cache = nullptr;
   int32_t n_blocks_per_sequence = 0;  // KV blocks of the longest context
+  int32_t n_sequences = 0;            // of the largest step; 0: as many as rows
 };
 
 // Called after each node of an observed plan with the node's index and its outputs' bytes ([rows, features]
@@ -100,6 +105,7 @@ struct PlanBindings {
 using NodeObserver = std::function<void(int32_t node, std::span<const std::span<const float>> outputs)>;
 
 struct CompileOptions {
+  int32_t n_choosable_tokens = 0;  // ids that Plan::tokens() may give; 0: all logits
   NodeObserver observer;  // if set, every node is a phase of its own and is reported after it ran (verify)
 };
 
@@ -108,6 +114,11 @@ class Device {
   virtual ~Device() = default;
   virtual const DeviceInfo& info() const = 0;
   virtual int32_t kv_block_tokens() const = 0;
+  // Row capacities of the plans that the device wants beside the largest, in rising order.
+  virtual std::span<const int32_t> bucket_rows() const {
+    static constexpr int32_t kBuckets[] = {1, 8, 64};
+    return kBuckets;
+  }
   virtual uint64_t kv_block_bytes(const KvSpec& spec) const = 0;  // all layers
   // If the device cannot run the node, why (if not null) says so.
   virtual bool supports(const Graph& graph, const Node& node, std::string* why) const = 0;

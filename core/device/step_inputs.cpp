@@ -22,6 +22,7 @@ StepInputs::StepInputs(StepCapacity capacity)
 
 void StepInputs::clear() {
   n_rows_ = n_sequences_ = n_logit_rows_ = 0;
+  wants_host_logits_ = false;
 }
 
 bool StepInputs::add_sequence(std::span<const int32_t> tokens, int32_t kv_begin,
@@ -43,6 +44,12 @@ bool StepInputs::add_sequence(std::span<const int32_t> tokens, int32_t kv_begin,
 }
 
 bool StepInputs::want_logits(int32_t row) {
+  if (!want_token(row)) return false;
+  wants_host_logits_ = true;
+  return true;
+}
+
+bool StepInputs::want_token(int32_t row) {
   DUNLIN_CHECK(row >= 0 && row < n_rows_);
   if (n_logit_rows_ == capacity_.n_logit_rows) return false;
   logit_rows_[size_t(n_logit_rows_++)] = row;

@@ -34,11 +34,15 @@ class StepInputs {
   bool add_sequence(std::span<const int32_t> tokens, int32_t kv_begin, std::span<const int32_t> blocks);
   // Marks a row (index in this step) whose logits are wanted; logits come in the order of these calls.
   bool want_logits(int32_t row);
+  // Marks a row of which only the device's own choice is wanted: the largest logit. Counted as a logit row.
+  bool want_token(int32_t row);
 
   const StepCapacity& capacity() const { return capacity_; }
   int32_t n_rows() const { return n_rows_; }
   int32_t n_sequences() const { return n_sequences_; }
   int32_t n_logit_rows() const { return n_logit_rows_; }
+  // True if the host wants to see logits: some want_logits(), not only want_token().
+  bool wants_host_logits() const { return wants_host_logits_; }
   std::span<const int32_t> tokens() const { return {tokens_.data(), size_t(n_rows_)}; }
   std::span<const int32_t> positions() const { return {positions_.data(), size_t(n_rows_)}; }
   std::span<const int32_t> row_sequence() const { return {row_sequence_.data(), size_t(n_rows_)}; }
@@ -51,6 +55,7 @@ class StepInputs {
   int32_t n_rows_ = 0;
   int32_t n_sequences_ = 0;
   int32_t n_logit_rows_ = 0;
+  bool wants_host_logits_ = false;
   std::vector<int32_t> tokens_, positions_, row_sequence_, logit_rows_, block_ids_;
   std::vector<StepSequence> sequences_;
 };

@@ -50,7 +50,8 @@ Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const Model> mode
                                                const EngineOptions& options, const Log& log,
                                                const LoadProgress& progress) {
   DUNLIN_RETURN_IF_ERROR(check_options(options, model->config()));
-  const ExecutorOptions e = executor_options(options, model->config());
+  ExecutorOptions e = executor_options(options, model->config());
+  e.n_choosable_tokens = int32_t(std::min<int64_t>(model->config().n_vocab, model->tokenizer().n_vocab()));
   DUNLIN_ASSIGN_OR_RETURN(auto executor, Executor::create(model->files(), registry, e, log, progress));
   std::unique_ptr<Engine> engine(new Engine(std::move(model), std::move(executor), options));
   engine->info_.n_ctx = e.n_ctx;
@@ -241,7 +242,9 @@ bool Engine::fill_step() {
     DUNLIN_CHECK(inputs.add_sequence(tokens, s.n_computed(), s.blocks()));
     const bool is_complete = chunk.n_tokens == s.n_pending();
     const int32_t first_wanted = s.is_scoring() ? s.n_unscored() : chunk.n_tokens - (is_complete ? 1 : 0);
-    for (int32_t r = first_wanted; r < chunk.n_tokens; ++r) DUNLIN_CHECK(inputs.want_logits(first_row + r));
+    const bool device_chooses = info_.device.chooses_tokens && s.takes_largest_logit();
+    for (int32_t r = first_wanted; r < chunk.n_tokens; ++r)
+      DUNLIN_CHECK(device_chooses ? inputs.want_token(first_row + r) : inputs.want_logits(first_row + r));
   }
   return inputs.n_rows() > 0;
 }
@@ -275,7 +278,9 @@ void Engine::take_results() {
       if (s.n_pending() == 0) reason = FinishReason::kLength;
       if (!s.score(rows, int64_t(n_vocab), first, int32_t(n_rows))) reason = FinishReason::kError;
     } else if (s.n_pending() == 0) {
-      reason = s.sample(executor_->logits().subspan(logit_row * n_vocab, n_vocab), now);
+      const bool device_chooses = info_.device.chooses_tokens && s.takes_largest_logit();
+      reason = device_chooses ? s.accept(executor_->tokens()[logit_row], now)
+                              : s.sample(executor_->logits().subspan(logit_row * n_vocab, n_vocab), now);
       ++logit_row;
     }
     if (reason) finished_.emplace_back(size_t(chunk.sequence), *reason);

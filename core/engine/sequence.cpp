@@ -98,12 +98,25 @@ std::optional<FinishReason> Sequence::sample(std::span<float> logits, int64_t no
     error_ = sampled.status();
     return FinishReason::kError;
   }
-  sampler_.accept(sampled->id);
-  tokens_.push_back(sampled->id);
+  return take(*sampled, now_us);
+}
+
+std::optional<FinishReason> Sequence::accept(int32_t token, int64_t now_us) {
+  if (request_.max_tokens == 0) return FinishReason::kLength;
+  if (token < 0) {
+    error_ = Status::internal(kNonFiniteLogits, ": the device found a NaN or +inf among the logits");
+    return FinishReason::kError;
+  }
+  return take({token, 0.0f}, now_us);
+}
+
+std::optional<FinishReason> Sequence::take(const SampledToken& token, int64_t now_us) {
+  sampler_.accept(token.id);
+  tokens_.push_back(token.id);
   ++stats_.n_generated;
   stats_.decode_us = now_us - prefilled_us_;
-  const std::optional<FinishReason> reason = reason_to_stop(sampled->id);
-  const bool goes_on = emit(*sampled, reason == FinishReason::kStop);
+  const std::optional<FinishReason> reason = reason_to_stop(token.id);
+  const bool goes_on = emit(token, reason == FinishReason::kStop);
   if (stop_matcher_.matched()) return FinishReason::kStopString;
   if (!goes_on) return FinishReason::kCancelled;
   return reason;

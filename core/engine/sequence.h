@@ -39,6 +39,10 @@ class Sequence {
   void start(int32_t n_reused, int64_t now_us);
   // The step computed these many more tokens.
   void advance(int32_t n_tokens, int64_t now_us);
+  // True if the next token is the largest logit's and nothing else is asked: a device may choose it.
+  bool takes_largest_logit() const { return !is_scoring() && sampler_.takes_largest_logit(); }
+  // Takes the token that the device chose, -1 for logits that are not finite; otherwise as sample().
+  std::optional<FinishReason> accept(int32_t token, int64_t now_us);
   // Chooses the next token from a row of logits and tells the listener. A reason, if this was the last.
   std::optional<FinishReason> sample(std::span<float> logits, int64_t now_us);
   // Scores prompt tokens from the logits of the rows of positions [first, first + n_rows).
@@ -53,6 +57,7 @@ class Sequence {
   void finish(FinishReason reason, const Status& status, int64_t now_us);
 
  private:
+  std::optional<FinishReason> take(const SampledToken& token, int64_t now_us);
   std::optional<FinishReason> reason_to_stop(int32_t token) const;
   bool emit(const SampledToken& token, bool is_end_token);
 

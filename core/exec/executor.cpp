@@ -9,8 +9,6 @@
 namespace dunlin {
 namespace {
 
-// Rows of the buckets below the largest; each has its own workspace, so that decode touches little memory.
-constexpr int32_t kSmallBuckets[] = {1, 8, 64};
 // Placement wants a figure before anything is compiled: the workspace of a step, generously.
 constexpr uint64_t kWorkspaceFloatsPerRow = 16;
 
@@ -71,9 +69,11 @@ Result<std::unique_ptr<Executor>> Executor::create(const ModelFiles& files, cons
 }
 
 Status Executor::compile_buckets(const ModelFiles& files, const ExecutorOptions& options) {
-  const PlanBindings bindings{weights_.bindings(), kv_cache_.get(), inputs_.capacity().n_blocks_per_sequence};
+  const PlanBindings bindings{weights_.bindings(), kv_cache_.get(), inputs_.capacity().n_blocks_per_sequence,
+                              inputs_.capacity().n_sequences};
+  // Each bucket has its own workspace, so that decode touches little memory.
   std::vector<int32_t> sizes;
-  for (const int32_t n : kSmallBuckets)
+  for (const int32_t n : device_->bucket_rows())
     if (n < options.n_rows && !options.observer) sizes.push_back(n);
   sizes.push_back(options.n_rows);
   for (const int32_t n_rows : sizes) {
@@ -83,7 +83,8 @@ Status Executor::compile_buckets(const ModelFiles& files, const ExecutorOptions&
       run_passes(bucket.graph,
                  [&](const Graph& g, const Node& n) { return device_->supports(g, n, nullptr); });
     DUNLIN_RETURN_IF_ERROR(verify_graph(bucket.graph));
-    DUNLIN_ASSIGN_OR_RETURN(bucket.plan, device_->compile(bucket.graph, bindings, {options.observer}));
+    DUNLIN_ASSIGN_OR_RETURN(bucket.plan, device_->compile(bucket.graph, bindings,
+                                                           {options.n_choosable_tokens, options.observer}));
     buckets_.push_back(std::move(bucket));
   }
   return Status::ok();
@@ -100,6 +101,7 @@ Status Executor::run() {
   const Bucket& bucket = bucket_for(inputs_.n_rows());
   DUNLIN_RETURN_IF_ERROR(bucket.plan->run(inputs_));
   logits_ = bucket.plan->logits().subspan(0, size_t(inputs_.n_logit_rows()) * size_t(n_vocab_));
+  tokens_ = bucket.plan->tokens();
   return Status::ok();
 }
 

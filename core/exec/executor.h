@@ -22,6 +22,7 @@ struct ExecutorOptions {
   int32_t n_sequences = 1;        // that may live at the same time
   int32_t n_rows = 512;           // of the largest step
   int32_t n_logit_rows = 1;       // of the largest step
+  int32_t n_choosable_tokens = 0;  // ids that the device may choose; 0: all
   KvType kv_type = KvType::kF16;
   bool fuse = true;       // off: every op of the model is a node of its own
   NodeObserver observer;  // verification only: one bucket, every node reported
@@ -39,6 +40,8 @@ class Executor {
   Status run();
   // [inputs().n_logit_rows(), n_vocab()] of the last run; may be overwritten.
   std::span<float> logits() const { return logits_; }
+  // The device's choice by logit row of the last run; empty where it makes none.
+  std::span<const int32_t> tokens() const { return tokens_; }
 
   void copy_block(int32_t from, int32_t to) { kv_cache_->copy_block(from, to); }
   int32_t block_tokens() const { return block_tokens_; }
@@ -72,6 +75,7 @@ class Executor {
   std::vector<Bucket> buckets_;  // smallest capacity first
   StepInputs inputs_;
   std::span<float> logits_;
+  std::span<const int32_t> tokens_;
   std::string placement_;
   int32_t block_tokens_ = 0;
   int64_t n_vocab_ = 0;

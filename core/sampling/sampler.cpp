@@ -58,6 +58,10 @@ Result<SampledToken> Sampler::sample(std::span<float> logits, uint64_t position)
   return chosen;
 }
 
+bool Sampler::takes_largest_logit() const {
+  return is_greedy(params_) && !has_penalties(params_) && params_.logit_bias.empty() && !params_.logprobs;
+}
+
 Status Sampler::record_logprobs(std::span<const float> row, double& log_sum) {
   n_top_logprobs_ = 0;
   std::copy(row.begin(), row.end(), raw_logits_.begin());

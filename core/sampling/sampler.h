@@ -51,6 +51,9 @@ class Sampler {
   // n_vocab.
   void accept(int32_t token) { penalties_.accept(token); }
 
+  // True if sample() is the plain largest logit, the lowest id on ties: no bias, no penalty, no report.
+  bool takes_largest_logit() const;
+
   // With logprobs and n_probs: the most probable tokens of the last sample(), best first. Valid until the
   // next.
   std::span<const TokenLogprob> top_logprobs() const {

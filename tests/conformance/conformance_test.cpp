@@ -15,6 +15,7 @@ std::unique_ptr<Device> open_device(const Registry& registry, const std::string&
   const auto info = registry.find(id);
   REQUIRE(info.is_ok());
   auto device = registry.open(*info, {n_threads, n_threads, Log()});
+  INFO((device.is_ok() ? "" : device.message()));
   REQUIRE(device.is_ok());
   return std::move(device).value();
 }

@@ -1,0 +1,62 @@
+#include "backends/cuda/attention_shape.h"
+
+#include <algorithm>
+
+namespace dunlin::cuda {
+namespace {
+
+// More splits are more partial results to merge.
+constexpr int32_t kMaxSplits = 32;
+constexpr int32_t kMaxGroup = 16;  // rows of an mma
+
+struct Choice {
+  Kernel<AttentionParams> decode, decode16, prefill;
+};
+
+Choice choose(const KvView& kv, const Kernels& k) {
+  const bool f16 = kv.format == KvFormat::kF16;
+  if (kv.head_dim == 64)
+    return f16 ? Choice{k.attn_decode_f16_64, k.attn_decode16_f16_64, k.attn_prefill_f16_64}
+               : Choice{k.attn_decode_q8_64, k.attn_decode16_q8_64, k.attn_prefill_q8_64};
+  if (kv.head_dim == 128)
+    return f16 ? Choice{k.attn_decode_f16_128, k.attn_decode16_f16_128, k.attn_prefill_f16_128}
+               : Choice{k.attn_decode_q8_128, k.attn_decode16_q8_128, k.attn_prefill_q8_128};
+  return {};
+}
+
+// Matches Shared of ops/attention_decode.cu.
+uint32_t decode_shared_bytes(int32_t group, int32_t head_dim) {
+  const int32_t floats = (group + 3) * head_dim + kAttentionWarps * (group * head_dim + 2 * 16);
+  return uint32_t(floats) * uint32_t(sizeof(float));
+}
+
+}  // namespace
+
+AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, int32_t n_rows, int32_t n_sequences,
+                               const DeviceLimits& limits, const Kernels& kernels) {
+  AttentionShape shape;
+  const auto rows = uint32_t(n_rows);
+  const int32_t group = attrs.n_head / attrs.n_head_kv, head_dim = attrs.head_dim;
+  const Choice choice = choose(kv, kernels);
+  if (choice.decode.function != nullptr && group <= kMaxGroup) {
+    shape.decode = group <= 8 ? choice.decode : choice.decode16;
+    shape.n_splits = std::clamp(limits.n_sm / attrs.n_head_kv, 1, kMaxSplits);
+    shape.decode_grid = {uint32_t(attrs.n_head_kv), uint32_t(shape.n_splits), rows};
+    shape.decode_shared_bytes = decode_shared_bytes(group, head_dim);
+  }
+  shape.append_grid = {rows, uint32_t((attrs.n_head + 2 * attrs.n_head_kv + 3) / 4)};
+  if (choice.prefill.function != nullptr) {
+    shape.general = choice.prefill;
+    // At most one tile of a sequence is not full.
+    const int32_t n_tiles = std::min(n_rows, n_rows / kPrefillTileRows + n_sequences);
+    shape.general_grid = {uint32_t(n_tiles), uint32_t(attrs.n_head)};
+    shape.general_block = 128;
+    shape.general_shared_bytes = uint32_t(kPrefillTileRows * head_dim) * uint32_t(sizeof(float));
+  } else {
+    shape.general = kernels.attn_simple;
+    shape.general_grid = {rows, uint32_t(attrs.n_head)};
+  }
+  return shape;
+}
+
+}  // namespace dunlin::cuda

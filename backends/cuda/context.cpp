@@ -1,0 +1,112 @@
+#include "backends/cuda/context.h"
+
+#include <utility>
+
+namespace dunlin::cuda {
+
+Result<std::unique_ptr<Context>> Context::open(std::shared_ptr<const Driver> driver, int32_t ordinal) {
+  std::unique_ptr<Context> c(new Context());
+  c->driver_ = std::move(driver);
+  const Driver& d = *c->driver_;
+  DUNLIN_RETURN_IF_ERROR(c->check(d.cuDeviceGet(&c->device_, ordinal), "finding the CUDA device"));
+  const auto attribute = [&](CUdevice_attribute which) {
+    int value = 0;
+    (void)d.cuDeviceGetAttribute(&value, which, c->device_);
+    return int32_t(value);
+  };
+  c->limits_.n_sm = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  c->limits_.compute_capability = 10 * attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) +
+                                  attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+  c->limits_.max_shared_bytes = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+  c->limits_.has_pdl = c->limits_.compute_capability >= 90;
+  // The primary context: libraries that use the runtime share it.
+  CUcontext context = nullptr;
+  DUNLIN_RETURN_IF_ERROR(
+      c->check(d.cuDevicePrimaryCtxRetain(&context, c->device_), "opening the CUDA device's context"));
+  c->context_ = context;
+  DUNLIN_RETURN_IF_ERROR(c->make_current());
+  DUNLIN_RETURN_IF_ERROR(c->check(d.cuStreamCreate(&c->stream_, CU_STREAM_NON_BLOCKING), "creating a stream"));
+  return c;
+}
+
+Context::~Context() {
+  if (context_ == nullptr) return;
+  (void)driver_->cuCtxSetCurrent(context_);
+  if (stream_ != nullptr) (void)driver_->cuStreamDestroy(stream_);
+  (void)driver_->cuDevicePrimaryCtxRelease(device_);
+}
+
+Status Context::make_current() const {
+  return check(driver_->cuCtxSetCurrent(context_), "making the CUDA context current");
+}
+
+Status Context::synchronize(std::string_view what) const {
+  return check(driver_->cuStreamSynchronize(stream_), what);
+}
+
+Result<DeviceBuffer> DeviceBuffer::allocate(const Context& context, uint64_t bytes, std::string_view what) {
+  DeviceBuffer buffer;
+  const uint64_t size = bytes > 0 ? bytes : 1;
+  const Status status = context.check(context.driver().cuMemAlloc(&buffer.address_, size),
+                                      str_cat("allocating ", size, " bytes of device memory for ", what));
+  if (!status.is_ok()) return status;
+  buffer.context_ = &context;
+  buffer.size_ = size;
+  return buffer;
+}
+
+Result<DeviceBuffer> DeviceBuffer::allocate_zeroed(const Context& context, uint64_t bytes,
+                                                   std::string_view what) {
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer, allocate(context, bytes, what));
+  DUNLIN_RETURN_IF_ERROR(context.check(
+      context.driver().cuMemsetD8Async(buffer.address(), 0, buffer.size(), context.stream()), what));
+  return buffer;
+}
+
+DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
+    : context_(other.context_), address_(std::exchange(other.address_, 0)), size_(std::exchange(other.size_, 0)) {}
+
+DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
+  std::swap(context_, other.context_);
+  std::swap(address_, other.address_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+DeviceBuffer::~DeviceBuffer() {
+  if (address_ == 0) return;
+  (void)context_->make_current();
+  (void)context_->driver().cuMemFree(address_);
+}
+
+Result<PinnedBuffer> PinnedBuffer::allocate(const Context& context, uint64_t bytes, std::string_view what) {
+  PinnedBuffer buffer;
+  void* data = nullptr;
+  const uint64_t size = bytes > 0 ? bytes : 1;
+  constexpr unsigned kFlags = CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP;
+  const Status status = context.check(context.driver().cuMemHostAlloc(&data, size, kFlags),
+                                      str_cat("allocating ", size, " bytes of pinned memory for ", what));
+  if (!status.is_ok()) return status;
+  buffer.context_ = &context;
+  buffer.data_ = static_cast<uint8_t*>(data);
+  buffer.size_ = size;
+  return buffer;
+}
+
+PinnedBuffer::PinnedBuffer(PinnedBuffer&& other) noexcept
+    : context_(other.context_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+PinnedBuffer& PinnedBuffer::operator=(PinnedBuffer&& other) noexcept {
+  std::swap(context_, other.context_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+PinnedBuffer::~PinnedBuffer() {
+  if (data_ == nullptr) return;
+  (void)context_->make_current();
+  (void)context_->driver().cuMemFreeHost(data_);
+}
+
+}  // namespace dunlin::cuda

@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "backends/cuda/backend.h"
+#include "backends/cuda/kv_cache.h"
+#include "backends/cuda/lower.h"
+#include "backends/cuda/plan.h"
+#include "backends/cuda/probe.h"
+#include "backends/cuda/weight.h"
+
+namespace dunlin::cuda {
+namespace {
+
+constexpr const char* kIdPrefix = "cuda:";
+// Beside "cuda:0": the same card without CUDA graphs, for verification.
+constexpr const char* kEagerSuffix = "-eager";
+constexpr int32_t kScore = 1000;
+constexpr int32_t kMinComputeCapability = 80;
+
+class CudaDevice final : public Device {
+ public:
+  static Result<std::unique_ptr<Device>> create(const DeviceInfo& info, std::shared_ptr<const Driver> driver,
+                                                int32_t ordinal, bool use_graph);
+
+  const DeviceInfo& info() const override { return info_; }
+  int32_t kv_block_tokens() const override { return kKvBlockTokens; }
+  std::span<const int32_t> bucket_rows() const override {
+    static constexpr std::array<int32_t, 5> kBuckets{1, 8, 16, 32, 64};
+    return kBuckets;
+  }
+  uint64_t kv_block_bytes(const KvSpec& spec) const override {
+    return uint64_t(spec.n_layer) * cuda::kv_block_bytes(spec);
+  }
+  bool supports(const Graph& graph, const Node& node, std::string* why) const override {
+    return can_lower(graph, node, why);
+  }
+  uint64_t weight_bytes(const WeightSource& source) const override { return device_bytes(source); }
+  Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) override {
+    DUNLIN_RETURN_IF_ERROR(context_->make_current());
+    if (uploader_ == nullptr) {
+      DUNLIN_ASSIGN_OR_RETURN(uploader_, WeightUploader::create(*context_, *kernels_));
+    }
+    return uploader_->upload(source);
+  }
+  Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
+    DUNLIN_RETURN_IF_ERROR(context_->make_current());
+    if (spec.head_dim % 8 != 0 || spec.head_dim < 8 || spec.head_dim > 256)
+      return Status::unsupported("head_dim ", spec.head_dim, " is not a multiple of 8 in 8..256 (device ", info_.id,
+                                 ")");
+    return CudaKvCache::create(*context_, spec, n_blocks);
+  }
+  Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
+                                        const CompileOptions& options) override {
+    DUNLIN_RETURN_IF_ERROR(context_->make_current());
+    // The staging buffers served the weights; nothing is uploaded once plans are made.
+    uploader_.reset();
+    DUNLIN_ASSIGN_OR_RETURN(LoweredPlan lowered,
+                            lower(graph, bindings, *context_, *kernels_,
+                                  {options.observer != nullptr, options.n_choosable_tokens}));
+    return CudaPlan::create(*context_, graph, std::move(lowered), host_logits_, use_graph_, options.observer);
+  }
+  Roofline measure_roofline() override;
+
+ private:
+  DeviceInfo info_;
+  bool use_graph_ = true;
+  // In this order: all the rest goes before the context.
+  std::unique_ptr<Context> context_;
+  std::unique_ptr<Kernels> kernels_;
+  std::unique_ptr<WeightUploader> uploader_;
+  HostLogits host_logits_;
+};
+
+Result<std::unique_ptr<Device>> CudaDevice::create(const DeviceInfo& info, std::shared_ptr<const Driver> driver,
+                                                   int32_t ordinal, bool use_graph) {
+  auto device = std::make_unique<CudaDevice>();
+  device->info_ = info;
+  device->use_graph_ = use_graph;
+  DUNLIN_ASSIGN_OR_RETURN(device->context_, Context::open(std::move(driver), ordinal));
+  DUNLIN_ASSIGN_OR_RETURN(device->kernels_, Kernels::load(*device->context_));
+  return std::unique_ptr<Device>(std::move(device));
+}
+
+Device::Roofline CudaDevice::measure_roofline() {
+  Roofline roofline;
+  if (!context_->make_current().is_ok()) return roofline;
+  if (const auto read = measure_read_bandwidth(*context_, *kernels_); read.is_ok()) roofline.read_gb_s = *read;
+  return roofline;
+}
+
+class CudaBackend final : public Backend {
+ public:
+  CudaBackend() {
+    if (auto driver = Driver::load(); driver.is_ok()) driver_ = std::move(driver).value();
+  }
+  const char* name() const override { return "cuda"; }
+  std::vector<DeviceInfo> enumerate() const override;
+  Result<std::unique_ptr<Device>> open(const DeviceInfo& info, const DeviceOptions& options) const override;
+
+ private:
+  std::shared_ptr<const Driver> driver_;  // null: no driver
+};
+
+// The device's line, or nothing if it is too old.
+std::vector<DeviceInfo> describe(const Driver& d, int32_t ordinal) {
+  CUdevice device = 0;
+  if (d.cuDeviceGet(&device, ordinal) != CUDA_SUCCESS) return {};
+  char name[128] = "NVIDIA GPU";
+  (void)d.cuDeviceGetName(name, sizeof name, device);
+  int major = 0, minor = 0, n_sm = 0;
+  (void)d.cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
+  (void)d.cuDeviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device);
+  (void)d.cuDeviceGetAttribute(&n_sm, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device);
+  if (10 * major + minor < kMinComputeCapability) return {};
+  size_t total = 0;
+  (void)d.cuDeviceTotalMem(&total, device);
+  DeviceInfo info;
+  info.id = str_cat(kIdPrefix, ordinal);
+  info.kind = DeviceKind::kGpu;
+  info.name = name;
+  info.detail = str_cat("compute capability ", major, ".", minor, ", ", n_sm, " SMs");
+  info.memory_bytes = total;
+  // What others use is known once a context is open; until then the whole card counts.
+  info.memory_free_bytes = total;
+  info.chooses_tokens = true;
+  info.score = kScore;
+  DeviceInfo eager = info;
+  eager.id += kEagerSuffix;
+  eager.detail = "the same, kernel by kernel";
+  eager.score = 0;
+  return {info, eager};
+}
+
+std::vector<DeviceInfo> CudaBackend::enumerate() const {
+  std::vector<DeviceInfo> devices;
+  int count = 0;
+  if (driver_ == nullptr || driver_->cuDeviceGetCount(&count) != CUDA_SUCCESS) return devices;
+  for (int32_t i = 0; i < count; ++i)
+    for (DeviceInfo& info : describe(*driver_, i)) devices.push_back(std::move(info));
+  return devices;
+}
+
+Result<std::unique_ptr<Device>> CudaBackend::open(const DeviceInfo& info, const DeviceOptions&) const {
+  const std::string_view id = std::string_view(info.id).substr(std::string_view(kIdPrefix).size());
+  int32_t ordinal = 0;
+  std::from_chars(id.data(), id.data() + id.size(), ordinal);
+  return CudaDevice::create(info, driver_, ordinal, !id.ends_with(kEagerSuffix));
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend() {
+  return std::make_unique<CudaBackend>();
+}
+
+}  // namespace dunlin::cuda

@@ -1,0 +1,48 @@
+// Parameters of ops/attention*.cu.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "backends/cuda/device/kv_layout.h"
+#include "backends/cuda/device/step_view.h"
+
+namespace dunlin::cuda {
+
+struct AttentionParams {
+  StepView step;
+  KvView kv;
+  // f32 rows as the linears left them: [row][heads * head_dim].
+  float* q;
+  const float* k;
+  const float* v;
+  float* out;
+  const float* q_norm;  // [head_dim]: RMS norm of every head first; or null
+  const float* k_norm;
+  const float* inv_freq;  // [n_rot / 2]; n_rot 0: no rotation
+  float norm_eps;
+  float magnitude;
+  float scale;     // of q k^T
+  int32_t n_rot;
+  int32_t window;  // 0: no limit
+  int32_t n_head;
+  // attn_decode: where splits leave what they found, [row][kv head][split] {acc [group][head_dim], max [group],
+  // sum [group]}, and how many did, [row][kv head], zero between launches.
+  float* partials;
+  uint32_t* arrived;
+  int32_t n_splits;
+  int32_t reserved;
+};
+static_assert(std::is_trivially_copyable_v<AttentionParams>);
+
+// A CTA of attn_decode takes at least this many tokens: a turn of all its warps.
+inline constexpr int32_t kAttentionWarps = 8;
+inline constexpr int32_t kSplitTokens = 16 * kAttentionWarps;
+// Query rows of a CTA of attn_prefill.
+inline constexpr int32_t kPrefillTileRows = 64;
+
+constexpr int32_t attention_partial_floats(int32_t group, int32_t head_dim) {
+  return group * (head_dim + 2);
+}
+
+}  // namespace dunlin::cuda

@@ -1,0 +1,31 @@
+// How a quantized linear is spread over a device: which kernel, how many strips a CTA, how many warps a strip.
+// A function of the matrix and the device only, so that results do not depend on anything else.
+#pragma once
+
+#include <cstdint>
+
+#include "backends/cuda/context.h"
+#include "backends/cuda/kernels.h"
+
+namespace dunlin::cuda {
+
+struct LinearShape {
+  Kernel<LinearParams> kernel;
+  Grid grid;
+  uint32_t block = 0;
+  uint32_t shared_bytes = 0;
+  int32_t strips_per_cta = 1;
+};
+
+struct LinearSize {
+  int32_t n_strips = 0;
+  int32_t n_tiles = 0;  // of 256 columns
+  int32_t n_rows = 1;   // capacity
+  bool glu = false;     // strips come in pairs
+  int32_t needs = 1;    // LinearParams::needs
+  uint32_t planes = 0;  // bit per Plane
+};
+
+LinearShape shape_linear(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels);
+
+}  // namespace dunlin::cuda

@@ -1,0 +1,35 @@
+// From a graph to launches: matches runs of nodes to fused kernels, gives every value its place, and leaves two
+// lists that share them: steps in which every sequence has one row, and all other steps.
+#pragma once
+
+#include <vector>
+
+#include "backends/cuda/kernels.h"
+#include "backends/cuda/step_buffer.h"
+#include "backends/cuda/weight.h"
+#include "core/device/device.h"
+
+namespace dunlin::cuda {
+
+struct LoweredPlan {
+  std::vector<Launch> decode;   // every sequence has one row
+  std::vector<Launch> general;  // any step
+  StepBuffer step;
+  DeviceBuffer workspace;
+  std::vector<DeviceBuffer> scratch;
+  const float* logits = nullptr;            // on the device
+  std::vector<const float*> value_data;     // by value id, on the device
+  std::vector<int32_t> last_launch_of_node;  // observed plans: in `general`
+};
+
+struct LowerOptions {
+  bool observed = false;  // every node by itself
+  int32_t n_choosable_tokens = 0;
+};
+
+bool can_lower(const Graph& graph, const Node& node, std::string* why);
+
+Result<LoweredPlan> lower(const Graph& graph, const PlanBindings& bindings, const Context& context,
+                          const Kernels& kernels, const LowerOptions& options);
+
+}  // namespace dunlin::cuda

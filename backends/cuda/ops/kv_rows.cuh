@@ -1,0 +1,109 @@
+// Keys and values in the cache: where a token's row is, eight dimensions of it as halves, and storing one.
+#pragma once
+
+#include <cuda_fp16.h>
+
+#include "backends/cuda/device/attention_params.h"
+
+namespace dunlin::cuda {
+
+// One kv head in one block.
+struct KvHead {
+  uint8_t* base;
+};
+
+__device__ __forceinline__ KvHead kv_head(const KvView& kv, int32_t block, int32_t head) {
+  return {kv.base + (int64_t(block) * kv.n_head_kv + head) * kv.head_bytes};
+}
+
+__device__ __forceinline__ uint32_t as_word(__half2 h) {
+  return *reinterpret_cast<const uint32_t*>(&h);
+}
+__device__ __forceinline__ __half2 as_half2(uint32_t w) {
+  return *reinterpret_cast<const __half2*>(&w);
+}
+
+// Two of four int8 (bytes 0, 1 or 2, 3 of the word) as halves.
+__device__ __forceinline__ __half2 bytes_to_half2(uint32_t word, bool upper) {
+  // 1024 + (b + 128) as half bits, less 1152.
+  const uint32_t raised = __byte_perm(word ^ 0x80808080u, 0x64646464u, upper ? 0x4342 : 0x4140);
+  return __hsub2(as_half2(raised), __float2half2_rn(1152.0f));
+}
+
+// Format and head size at compile time; kHeadDim 0: head_dim from the view.
+template <KvFormat F, int kHeadDim>
+struct KvRows {
+  static constexpr int kRowBytes = F == KvFormat::kF16 ? 2 * kHeadDim : kHeadDim;
+  static constexpr int kScaleBytes = F == KvFormat::kF16 ? 0 : (kHeadDim + 31) / 32 * 2;
+  static constexpr int kValuesAt = kKvBlockTokens * kRowBytes;
+  static constexpr int kScalesAt = 2 * kKvBlockTokens * kRowBytes;
+
+  // Dimensions [d, d + 8) of row `token` (0..63) of K (part 0) or V (part 1).
+  static __device__ __forceinline__ uint4 load8(const KvHead& head, int part, int token, int d) {
+    if constexpr (F == KvFormat::kF16) {
+      return *reinterpret_cast<const uint4*>(head.base + part * kValuesAt + token * kRowBytes + 2 * d);
+    } else {
+      const uint2 q = *reinterpret_cast<const uint2*>(head.base + part * kValuesAt + token * kRowBytes + d);
+      const __half2 s = __half2half2(*reinterpret_cast<const __half*>(
+          head.base + kScalesAt + part * kKvBlockTokens * kScaleBytes + token * kScaleBytes + d / 32 * 2));
+      return make_uint4(as_word(__hmul2(bytes_to_half2(q.x, false), s)), as_word(__hmul2(bytes_to_half2(q.x, true), s)),
+                        as_word(__hmul2(bytes_to_half2(q.y, false), s)), as_word(__hmul2(bytes_to_half2(q.y, true), s)));
+    }
+  }
+};
+
+// Stores a row of K (part 0) or V (part 1) by one warp, rounded as the cache's type rounds.
+__device__ inline void store_kv_row(const KvView& kv, const KvHead& head, int part, int token, const float* row) {
+  const int lane = threadIdx.x % 32;
+  const int row_bytes = kv_row_bytes(kv.format, kv.head_dim);
+  uint8_t* at = head.base + (part * kKvBlockTokens + token) * row_bytes;
+  if (kv.format == KvFormat::kF16) {
+    for (int d = lane; d < kv.head_dim; d += 32) reinterpret_cast<__half*>(at)[d] = __float2half_rn(row[d]);
+    return;
+  }
+  const int scale_bytes = kv_scale_row_bytes(kv.format, kv.head_dim);
+  __half* scales = reinterpret_cast<__half*>(head.base + 2 * kKvBlockTokens * row_bytes +
+                                             (part * kKvBlockTokens + token) * scale_bytes);
+  for (int d0 = 0; d0 < kv.head_dim; d0 += 32) {
+    const bool inside = d0 + lane < kv.head_dim;
+    const float v = inside ? row[d0 + lane] : 0.0f;
+    float peak = fabsf(v);
+    for (int step = 16; step > 0; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(0xffffffffu, peak, step));
+    const float scale = peak / 127.0f;
+    const float inverse = scale > 0 ? 1.0f / scale : 0.0f;
+    // roundf: half away from zero, as the file codec.
+    if (inside) reinterpret_cast<int8_t*>(at)[d0 + lane] = int8_t(roundf(v * inverse));
+    if (lane == 0) scales[d0 / 32] = __float2half_rn(scale);
+  }
+}
+
+// A head's RMS norm and rotation, in place, by one warp. cos_sin: [n_rot / 2], magnitude included.
+__device__ inline void norm_and_rotate(float* row, int head_dim, const float* norm, float eps, const float2* cos_sin,
+                                       int n_rot) {
+  const int lane = threadIdx.x % 32;
+  if (norm != nullptr) {
+    float squares = 0;
+    for (int d = lane; d < head_dim; d += 32) squares += row[d] * row[d];
+    for (int step = 16; step > 0; step /= 2) squares += __shfl_xor_sync(0xffffffffu, squares, step);
+    const float factor = rsqrtf(squares / float(head_dim) + eps);
+    for (int d = lane; d < head_dim; d += 32) row[d] *= factor * norm[d];
+    __syncwarp();
+  }
+  for (int i = lane; i < n_rot / 2; i += 32) {
+    const float low = row[i], high = row[n_rot / 2 + i];
+    row[i] = low * cos_sin[i].x - high * cos_sin[i].y;
+    row[n_rot / 2 + i] = high * cos_sin[i].x + low * cos_sin[i].y;
+  }
+  __syncwarp();
+}
+
+// The rotation of a position, by the whole CTA.
+__device__ inline void fill_cos_sin(const AttentionParams& p, int32_t position, float2* cos_sin) {
+  for (int i = threadIdx.x; i < p.n_rot / 2; i += blockDim.x) {
+    float sine, cosine;
+    sincosf(float(position) * p.inv_freq[i], &sine, &cosine);
+    cos_sin[i] = make_float2(cosine * p.magnitude, sine * p.magnitude);
+  }
+}
+
+}  // namespace dunlin::cuda

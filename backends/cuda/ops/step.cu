@@ -1,0 +1,18 @@
+// step_begin: brings the step's inputs from pinned host memory, the token ring's way in. One CTA of 1024.
+#include "backends/cuda/device/pdl.cuh"
+#include "backends/cuda/device/row_params.h"
+
+extern "C" __global__ void __launch_bounds__(1024) step_begin(dunlin::cuda::CopyParams p) {
+  dunlin::cuda::pdl_wait();
+  for (int i = threadIdx.x; i < p.n_words; i += blockDim.x) p.to[i] = __ldcv(p.from + i);
+}
+
+// step_end: brings results to pinned host memory; the last word, the step's number, after all others.
+extern "C" __global__ void __launch_bounds__(128) step_end(dunlin::cuda::CopyParams p) {
+  dunlin::cuda::pdl_wait();
+  const int n = p.n_words - 1;
+  for (int i = threadIdx.x; i < n; i += blockDim.x) p.to[i] = __ldcg(p.from + i);
+  __threadfence_system();
+  __syncthreads();
+  if (threadIdx.x == 0) *reinterpret_cast<volatile uint32_t*>(p.to + n) = __ldcg(p.from + n);
+}

@@ -1,0 +1,45 @@
+// CudaPlan: a lowered graph, ready to run: steps in which every sequence decodes one token are one launch of a
+// captured CUDA graph; all others are launched kernel by kernel.
+#pragma once
+
+#include "backends/cuda/lower.h"
+
+namespace dunlin::cuda {
+
+// Where logits go on the host. One for all plans of a device: they are valid until the next run of any.
+struct HostLogits {
+  PinnedBuffer buffer;
+};
+
+class CudaPlan final : public Plan {
+ public:
+  static Result<std::unique_ptr<Plan>> create(const Context& context, const Graph& graph, LoweredPlan lowered,
+                                              HostLogits& host_logits, bool use_graph, NodeObserver observer);
+  ~CudaPlan() override;
+
+  uint64_t workspace_bytes() const override;
+  Status run(const StepInputs& step) override;
+  std::span<float> logits() override { return {reinterpret_cast<float*>(host_logits_.buffer.data()), n_logits_}; }
+  std::span<const int32_t> tokens() const override { return lowered_.step.tokens(); }
+  std::vector<PhaseReport> report() const override;
+
+ private:
+  CudaPlan(const Context& context, const Graph& graph, LoweredPlan lowered, HostLogits& host_logits,
+           NodeObserver observer);
+  Status capture();
+  Status launch(const std::vector<Launch>& launches) const;
+  Status launch_observed(const StepInputs& step);
+  Status observe(size_t node, const StepInputs& step);
+  Status wait(uint32_t step_number, bool wants_logits);
+
+  const Context& context_;
+  Graph graph_;
+  LoweredPlan lowered_;
+  HostLogits& host_logits_;
+  NodeObserver observer_;
+  CUgraphExec exec_ = nullptr;
+  size_t n_logits_ = 0;
+  std::vector<bool> logit_rows_;  // by value
+};
+
+}  // namespace dunlin::cuda
