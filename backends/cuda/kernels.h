@@ -22,16 +22,14 @@ namespace dunlin::cuda {
   X(LinearParams, gemv_any) X(LinearParams, skinny_8) X(LinearParams, skinny_16) X(LinearParams, skinny_32) \
   X(LinearParams, skinny_64) X(DenseParams, dense_f16) X(DenseParams, dense_bf16) X(DenseParams, dense_f32) \
   X(ArgmaxParams, argmax) X(PackParams, pack_strips) X(ProbeParams, probe_fill)                             \
-  X(ProbeParams, probe_read) X(AttentionParams, rope_append) X(AttentionParams, attn_simple)                \
+  X(ProbeParams, probe_read) X(EmitParams, emit_row) X(RotationParams, rotation) \
+  X(AttentionParams, rope_append) X(AttentionParams, attn_simple)                \
   X(AttentionParams, attn_decode_f16_64) X(AttentionParams, attn_decode_f16_128)                            \
   X(AttentionParams, attn_decode_q8_64) X(AttentionParams, attn_decode_q8_128)                              \
   X(AttentionParams, attn_decode16_f16_64) X(AttentionParams, attn_decode16_f16_128)                        \
   X(AttentionParams, attn_decode16_q8_64) X(AttentionParams, attn_decode16_q8_128)                          \
   X(AttentionParams, attn_prefill_f16_64) X(AttentionParams, attn_prefill_f16_128)                          \
   X(AttentionParams, attn_prefill_q8_64) X(AttentionParams, attn_prefill_q8_128)
-
-// Shared memory that kernels declare themselves, at most; the rest may be asked for at launch.
-inline constexpr int32_t kStaticSharedBytes = 4096;
 
 class Kernels {
  public:

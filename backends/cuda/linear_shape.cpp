@@ -5,7 +5,7 @@
 namespace dunlin::cuda {
 namespace {
 
-constexpr int32_t kGemvWarps = 12;   // ops/gemv.cu: kMaxWarps
+constexpr int32_t kGemvWarps = 10;   // ops/gemv.cu: kMaxWarps
 constexpr int32_t kSkinnyWarps = 8;  // ops/skinny.cu: launch bounds
 constexpr int32_t kGemvCtasPerSm = 2;
 
@@ -23,14 +23,14 @@ Kernel<LinearParams> gemv_kernel(uint32_t planes, const Kernels& k) {
   return k.gemv_any;
 }
 
-// Warps that share a strip's tiles: those that leave the fewest idle in the last turn; of equals, more.
+// Warps that share a strip's tiles: those that need the fewest turns, with a little for each warp, which is
+// one more to wait for.
 int32_t choose_parts(int32_t n_tiles, int32_t max_parts) {
-  int32_t best = 1;
-  double best_use = 0;
-  for (int32_t parts = 1; parts <= std::min(n_tiles, max_parts); ++parts) {
+  int32_t best = 1, best_cost = n_tiles * 8 + 1;
+  for (int32_t parts = 2; parts <= std::min(n_tiles, max_parts); ++parts) {
     const int32_t turns = (n_tiles + parts - 1) / parts;
-    const double use = double(n_tiles) / double(turns * parts) * (parts >= max_parts / 2 ? 1.0 : 0.9);
-    if (use >= best_use) best = parts, best_use = use;
+    const int32_t cost = turns * 8 + parts;
+    if (cost < best_cost) best = parts, best_cost = cost;
   }
   return best;
 }
@@ -43,27 +43,14 @@ int32_t choose_strips(const LinearSize& size, int32_t parts, int32_t max_warps, 
   return strips;
 }
 
-// Matches divide_shared() of ops/gemv.cu.
-uint32_t gemv_shared_bytes(const LinearSize& size) {
-  const auto tiles = uint32_t(size.n_tiles);
-  uint32_t bytes = 0;
-  if (size.needs & 1) bytes += tiles * 256 + tiles * 32 + (tiles * 4 + 15) / 16 * 16;
-  if (size.needs & 2) bytes += tiles * 256 + tiles * 32;
-  return bytes;
-}
-
 LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels) {
   LinearShape shape;
   shape.kernel = gemv_kernel(size.planes, kernels);
   const int32_t parts = choose_parts(size.n_tiles, size.glu ? kGemvWarps / 2 : kGemvWarps);
   shape.strips_per_cta = choose_strips(size, parts, kGemvWarps, limits.n_sm);
   const int32_t groups = (size.n_strips + shape.strips_per_cta - 1) / shape.strips_per_cta;
-  // Equal turns for all CTAs, as nearly as possible.
-  const int32_t resident = limits.n_sm * kGemvCtasPerSm;
-  const int32_t turns = (groups + resident - 1) / resident;
-  shape.grid.x = uint32_t((groups + turns - 1) / turns);
+  shape.grid.x = uint32_t(std::min(groups, limits.n_sm * kGemvCtasPerSm));
   shape.block = uint32_t(32 * parts * shape.strips_per_cta);
-  shape.shared_bytes = gemv_shared_bytes(size);
   return shape;
 }
 

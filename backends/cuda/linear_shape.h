@@ -22,7 +22,6 @@ struct LinearSize {
   int32_t n_tiles = 0;  // of 256 columns
   int32_t n_rows = 1;   // capacity
   bool glu = false;     // strips come in pairs
-  int32_t needs = 1;    // LinearParams::needs
   uint32_t planes = 0;  // bit per Plane
 };
 

@@ -45,10 +45,30 @@ class Lowering {
   Status lower_quantized(const Node& node, const std::vector<MatrixUse>& uses, ValueId residual, bool glu);
   Status lower_dense(const Node& node, const MatrixUse& use, ValueId residual);
   void quantize_input(const Node& node, int32_t needs, int64_t k);
+  void take_row(const Node& node, LinearParams& p);
   Status lower_attention(size_t index);
   void lower_embed(const Node& node);
+  Status plan_emissions();
+  Status rotation_table(const AttentionFusion& fusion, AttentionParams& p);
   void lower_rows(const Node& node, const Kernel<RowParams>& kernel, RowParams p);
   Status lower_argmax();
+
+  // A single row's codes: which value they are of, and the norm between it and its readers.
+  struct RowKey {
+    ValueId value;
+    ValueId norm_weight;
+    bool operator<(const RowKey& o) const {
+      return value != o.value ? value < o.value : norm_weight < o.norm_weight;
+    }
+  };
+  struct EmittedRow {
+    Row16 row;
+    bool is_made = false;  // by what was lowered so far
+  };
+  RowKey row_key(const Node& linear) const;
+  // What the maker of the value shall leave for its readers; at most one kind.
+  RowEmission emission_of(ValueId value);
+  bool single_row() const { return graph_.capacity.n_rows == 1 && graph_.capacity.n_logit_rows == 1; }
 
   // In both lists.
   void add(const Launch& launch) {
@@ -84,6 +104,15 @@ class Lowering {
   ValueId quantized_ = kNoValue;  // what is there now
   int32_t quantized_needs_ = 0;
   int32_t n_sequences_ = 1;       // capacity
+  std::vector<int32_t> producer_;  // by value: the node that makes it, or -1
+  std::map<RowKey, EmittedRow> emitted_;
+  struct Rotation {
+    ValueId inv_freq;
+    int32_t n_rot;
+    float magnitude;
+    const float2* table;
+  };
+  std::vector<Rotation> rotations_;
   std::map<ValueId, const float*> inv_freq_;  // on the device
   float* attention_partials_ = nullptr;
   uint32_t* attention_arrived_ = nullptr;
@@ -143,6 +172,79 @@ Status Lowering::allocate() {
   return Status::ok();
 }
 
+// The linear's input, seen through a norm that it folds and a gather that has nothing to choose.
+Lowering::RowKey Lowering::row_key(const Node& linear) const {
+  RowKey key{linear.inputs[0], kNoValue};
+  if (const NormFusion& norm = fusions_.norm_of_value[size_t(key.value)]; norm.input != kNoValue)
+    key = {norm.input, norm.weight};
+  const int32_t producer = producer_[size_t(key.value)];
+  if (producer >= 0 && graph_.nodes[size_t(producer)].op == OpKind::kGatherRows)
+    key.value = graph_.nodes[size_t(producer)].inputs[0];
+  return key;
+}
+
+bool reads_quantized(const Graph& graph, const Node& node) {
+  if (node.op != OpKind::kLinear && node.op != OpKind::kLinearGroup && node.op != OpKind::kLinearGlu) return false;
+  return is_quantized(plane_for(graph.value(node.inputs[1]).type));
+}
+
+// Every quantized linear's input gets a place for its codes. A gather before such linears only is not run.
+Status Lowering::plan_emissions() {
+  producer_.assign(graph_.values.size(), -1);
+  for (size_t n = 0; n < graph_.nodes.size(); ++n)
+    for (const ValueId out : graph_.nodes[n].outputs) producer_[size_t(out)] = int32_t(n);
+  if (!single_row()) return Status::ok();
+  const auto readers = readers_of(with_fused_inputs(graph_, fusions_));
+  for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+    const Node& node = graph_.nodes[n];
+    if (node.op == OpKind::kGatherRows && !options_.observed) {
+      bool codes_only = node.outputs[0] != graph_.logits;
+      for (const int32_t r : readers[size_t(node.outputs[0])])
+        codes_only = codes_only && (fusions_.skipped[size_t(r)] || reads_quantized(graph_, graph_.nodes[size_t(r)]));
+      if (codes_only) fusions_.skipped[n] = true;
+    }
+    if (!reads_quantized(graph_, node)) continue;
+    EmittedRow& e = emitted_[row_key(node)];
+    if (e.row.codes != nullptr) continue;
+    const auto k = uint64_t((width(node.inputs[0]) + kTileK - 1) / kTileK * kTileK);
+    DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const buffer, scratch(k + 3 * (k / 16) * sizeof(float), "a row's codes"));
+    e.row.codes = buffer->as<uint8_t>();
+    e.row.scales = buffer->as<float>(k);
+    e.row.products = e.row.scales + k / 16;
+    e.row.squares = e.row.products + k / 16;
+  }
+  return Status::ok();
+}
+
+RowEmission Lowering::emission_of(ValueId value) {
+  for (auto& [key, emitted] : emitted_) {
+    if (key.value != value || emitted.is_made) continue;
+    emitted.is_made = true;
+    return {emitted.row, key.norm_weight != kNoValue ? weight(key.norm_weight).vector() : nullptr};
+  }
+  return {};
+}
+
+// One row: the codes that the input's maker left, or that are made now if it could not.
+void Lowering::take_row(const Node& node, LinearParams& p) {
+  const RowKey key = row_key(node);
+  EmittedRow& emitted = emitted_.at(key);
+  if (!emitted.is_made) {
+    EmitParams e{};
+    e.x = data(key.value);
+    e.emission.row = emitted.row;
+    if (key.norm_weight != kNoValue) e.emission.norm_weight = weight(key.norm_weight).vector();
+    e.k = width(key.value);
+    const auto parts = uint32_t(std::clamp(e.k / int32_t(kRowBlock), 1, 32));
+    add(make_launch(kernels_.emit_row, str_cat(node.name, ".quantize"), {parts}, kRowBlock, e));
+    emitted.is_made = true;
+  }
+  p.x = emitted.row;
+  if (key.norm_weight == kNoValue) return;
+  p.n_squares = (width(key.value) + 15) / 16;
+  p.norm_eps = fusions_.norm_of_value[size_t(node.inputs[0])].eps;
+}
+
 // For more than one row: the input's codes, if they are not there yet.
 void Lowering::quantize_input(const Node& node, int32_t needs, int64_t k) {
   const ValueId x = node.inputs[0];
@@ -167,17 +269,16 @@ void Lowering::quantize_input(const Node& node, int32_t needs, int64_t k) {
 }
 
 Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>& uses, ValueId residual, bool glu) {
-  const ValueId x = node.inputs[0];
   std::vector<Strip> strips;
   LinearSize size;
-  size.needs = 0;
+  int32_t needs = 0;
   int64_t weight_bytes = 0;
   const int64_t k = uses[0].weight->matrix().k;
   for (const MatrixUse& use : uses) {
     const MatrixView& m = use.weight->matrix();
     weight_bytes += int64_t(use.weight->bytes());
     size.planes |= 1u << uint32_t(m.plane);
-    size.needs |= plane_info(m.plane).tile_k == kTileK ? 1 : 2;
+    needs |= plane_info(m.plane).tile_k == kTileK ? 1 : 2;
     for (int64_t row = 0; row < m.n; row += kStripRows) {
       Strip s{};
       s.tiles = m.data + row / kStripRows * strip_bytes(m.plane, m.k);
@@ -186,6 +287,7 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
       if (use.bias != kNoValue) s.bias = weight(use.bias).vector() + row;
       if (residual != kNoValue) s.residual = data(residual) + row, s.residual_stride = width(residual);
       s.n_rows = int32_t(std::min<int64_t>(kStripRows, m.n - row));
+      s.first_column = int32_t(row);
       s.plane = m.plane;
       strips.push_back(s);
     }
@@ -200,25 +302,22 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
   }
   size.n_strips = int32_t(strips.size());
   size.n_tiles = int32_t((k + kTileK - 1) / kTileK);
-  size.n_rows = capacity(uses[0].out);
+  // A bucket of several rows has one family of kernels, whatever the rows of its logits.
+  size.n_rows = single_row() ? 1 : std::max(2, capacity(uses[0].out));
   size.glu = glu;
   LinearParams p{};
   DUNLIN_ASSIGN_OR_RETURN(p.strips, device_copy(strips, "strip directories"));
   p.n_strips = size.n_strips, p.n_tiles = size.n_tiles, p.k = int32_t(k);
   p.glu = glu ? 1 : 0;
   p.counts = plan_.step.counts(), p.count_index = count_index(uses[0].out);
-  p.needs = size.needs;
-  if (size.n_rows == 1) {
-    const NormFusion& norm = fusions_.norm_of_value[size_t(x)];
-    p.x = data(norm.input != kNoValue ? norm.input : x);
-    if (norm.input != kNoValue) p.norm_weight = weight(norm.weight).vector(), p.norm_eps = norm.eps;
+  if (single_row()) {
+    take_row(node, p);
+    if (uses.size() == 1 || glu) p.emission = emission_of(uses[0].out);
   } else {
-    quantize_input(node, size.needs, k);
+    quantize_input(node, needs, k);
     p.rows = rows_;
   }
   const LinearShape shape = shape_linear(size, context_.limits(), kernels_);
-  if (shape.shared_bytes > uint32_t(context_.limits().max_shared_bytes - kStaticSharedBytes))
-    return Status::unsupported("'", node.name, "': an input of ", k, " values does not fit into shared memory");
   p.strips_per_cta = shape.strips_per_cta;
   Launch launch = make_launch(shape.kernel, node.name, shape.grid, shape.block, p, shape.shared_bytes);
   launch.weight_bytes = weight_bytes;
@@ -274,6 +373,7 @@ void Lowering::lower_embed(const Node& node) {
   p.out = data(node.outputs[0]);
   p.counts = plan_.step.counts();
   p.tokens = plan_.step.view().tokens;
+  if (single_row()) p.emission = emission_of(node.outputs[0]);
   const auto parts = uint32_t(std::clamp<int64_t>(p.table.k / kRowBlock, 1, 16));
   add(make_launch(kernels_.embed, node.name, {uint32_t(graph_.capacity.n_rows), parts}, kRowBlock, p));
 }
@@ -307,15 +407,19 @@ Status Lowering::lower_attention(size_t index) {
   p.kv = static_cast<const CudaKvCache*>(bindings_.kv_cache)->layer(attrs.layer);
   p.q = data(f.q), p.k = data(f.k), p.v = data(f.v), p.out = data(node.outputs[0]);
   if (f.q_norm != kNoValue) p.q_norm = weight(f.q_norm).vector(), p.k_norm = weight(f.k_norm).vector();
-  if (f.inv_freq != kNoValue) DUNLIN_RETURN_IF_ERROR(inv_freq(f.inv_freq, p.inv_freq));
-  p.norm_eps = f.norm_eps, p.magnitude = f.magnitude, p.n_rot = f.n_rot;
+  if (f.inv_freq != kNoValue) DUNLIN_RETURN_IF_ERROR(rotation_table(f, p));
+  p.norm_eps = f.norm_eps, p.n_rot = f.n_rot;
   p.scale = attrs.scale, p.window = attrs.window, p.n_head = attrs.n_head;
-  const AttentionShape shape = shape_attention(attrs, p.kv, graph_.capacity.n_rows, n_sequences_, context_.limits(), kernels_);
+  AttentionShape shape =
+      shape_attention(attrs, p.kv, graph_.capacity.n_rows, n_sequences_, context_.limits(), kernels_);
+  // The decode kernel rotates whole heads.
+  if (p.n_rot != 0 && p.n_rot != attrs.head_dim) shape.decode = {};
   p.n_splits = shape.n_splits;
   if (shape.decode.function != nullptr) DUNLIN_RETURN_IF_ERROR(attention_scratch(p, attrs));
   for (std::vector<Launch>* list : {&plan_.decode, &plan_.general}) {
     const bool decodes = list == &plan_.decode && shape.decode.function != nullptr;
     if (decodes) {
+      if (single_row()) p.emission = emission_of(node.outputs[0]);
       list->push_back(
           make_launch(shape.decode, node.name, shape.decode_grid, shape.decode_block, p, shape.decode_shared_bytes));
       continue;
@@ -324,6 +428,27 @@ Status Lowering::lower_attention(size_t index) {
     list->push_back(
         make_launch(shape.general, node.name, shape.general_grid, shape.general_block, p, shape.general_shared_bytes));
   }
+  return Status::ok();
+}
+
+// Computed once a step, for all layers that turn alike.
+Status Lowering::rotation_table(const AttentionFusion& fusion, AttentionParams& p) {
+  for (const Rotation& r : rotations_) {
+    if (r.inv_freq != fusion.inv_freq || r.n_rot != fusion.n_rot || r.magnitude != fusion.magnitude) continue;
+    p.cos_sin = r.table;
+    return Status::ok();
+  }
+  RotationParams r{};
+  const auto rows = uint64_t(graph_.capacity.n_rows);
+  r.n_pairs = fusion.n_rot / 2, r.magnitude = fusion.magnitude;
+  DUNLIN_RETURN_IF_ERROR(inv_freq(fusion.inv_freq, r.inv_freq));
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const table,
+                          scratch(rows * uint64_t(r.n_pairs) * sizeof(float2), "rotation tables"));
+  r.cos_sin = table->as<float2>();
+  r.counts = plan_.step.counts(), r.positions = plan_.step.view().positions;
+  add(make_launch(kernels_.rotation, "rotation", {uint32_t(rows)}, kRowBlock, r));
+  rotations_.push_back({fusion.inv_freq, fusion.n_rot, fusion.magnitude, r.cos_sin});
+  p.cos_sin = r.cos_sin;
   return Status::ok();
 }
 
@@ -417,6 +542,7 @@ Result<LoweredPlan> Lowering::run() {
                                                                     std::max(1, bindings_.n_blocks_per_sequence)}));
   fusions_ = find_fusions(graph_, !options_.observed);
   DUNLIN_RETURN_IF_ERROR(allocate());
+  DUNLIN_RETURN_IF_ERROR(plan_emissions());
   const StepBuffer& step = plan_.step;
   add(make_launch(kernels_.step_begin, "step_begin", {}, 1024,
                   CopyParams{step.image(), step.device_inputs(), step.n_input_words(), 0}));
@@ -430,6 +556,8 @@ Result<LoweredPlan> Lowering::run() {
   if (!options_.observed) DUNLIN_RETURN_IF_ERROR(lower_argmax());
   add(make_launch(kernels_.step_end, "step_end", {}, 128,
                   CopyParams{step.device_results(), step.image_results(), step.n_result_words(), 0}));
+  // A step of one row decodes; there is nothing else to be general about.
+  if (single_row()) plan_.general = plan_.decode;
   DUNLIN_RETURN_IF_ERROR(context_.synchronize("preparing a plan"));
   return std::move(plan_);
 }

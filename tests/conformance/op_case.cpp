@@ -13,8 +13,6 @@
 namespace dunlin::testing {
 namespace {
 
-constexpr int32_t kMaxRows = 160;
-
 std::vector<uint8_t> random_weight(const Value& v, uint64_t seed) {
   std::mt19937_64 random(seed);
   // Vectors are norms and biases: around one; matrices keep the size of what they multiply.
@@ -28,8 +26,8 @@ std::vector<uint8_t> random_weight(const Value& v, uint64_t seed) {
   return bytes;
 }
 
-Graph build_graph(const OpCase& op_case) {
-  GraphBuilder builder({kMaxRows, kMaxRows});
+Graph build_graph(const OpCase& op_case, int32_t n_rows) {
+  GraphBuilder builder({n_rows, n_rows});
   const ValueId out = op_case.build(builder);
   Graph graph = builder.finish(out);
   REQUIRE(verify_graph(graph).is_ok());
@@ -69,9 +67,9 @@ Weights upload(const Graph& graph, Device& device) {
 // The steps of a case as a device sees them; tokens are a fixed random sequence.
 class CaseSteps {
  public:
-  explicit CaseSteps(Device& device)
+  CaseSteps(Device& device, int32_t n_rows)
       : n_blocks_((kCaseContext + device.kv_block_tokens() - 1) / device.kv_block_tokens()),
-        inputs_({kMaxRows, kMaxRows, kCaseSequences, n_blocks_}) {}
+        inputs_({n_rows, n_rows, kCaseSequences, n_blocks_}) {}
 
   const StepInputs& next(const std::vector<CaseChunk>& chunks) {
     inputs_.clear();
@@ -99,10 +97,10 @@ class CaseSteps {
 
 }  // namespace
 
-std::vector<float> run_case(const OpCase& op_case, Device& device) {
-  const Graph graph = build_graph(op_case);
+std::vector<float> run_case(const OpCase& op_case, Device& device, int32_t n_rows) {
+  const Graph graph = build_graph(op_case, n_rows);
   const Weights weights = upload(graph, device);
-  CaseSteps steps(device);
+  CaseSteps steps(device, n_rows);
   auto cache = device.create_kv_cache(op_case.kv, steps.n_blocks() * kCaseSequences);
   REQUIRE(cache.is_ok());
   auto plan = device.compile(graph, {weights.bindings, cache->get(), steps.n_blocks()}, {});

@@ -31,7 +31,9 @@ inline constexpr int32_t kCaseSequences = 3;
 // The cases of every op, with odd and prime shapes and every weight type.
 std::vector<OpCase> all_cases();
 
-// The output rows of all steps, one after the other. Fails the test on an error.
-std::vector<float> run_case(const OpCase& op_case, Device& device);
+// The output rows of all steps, one after the other, from a plan for steps of so many rows. Fails the test on
+// an error.
+inline constexpr int32_t kCaseRows = 160;
+std::vector<float> run_case(const OpCase& op_case, Device& device, int32_t n_rows = kCaseRows);
 
 }  // namespace dunlin::testing

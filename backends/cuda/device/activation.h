@@ -5,8 +5,14 @@
 //   codes   [c][i][4][lane 32][16 B]   quarter q: words {k 4t, k 16+4t of sub-block 2q; the same of 2q+1}
 //                                      of row g (lane = 4 g + t)
 //   scales  A256 [c][i][row 8], A32 [c][i][sub-block 8][row 8]
-//   sums    A256 only: [c][i][lane 32] {half2 hi, half2 lo}: the code sums of sub-blocks 2t, 2t+1 of row g as
+//   sums    A256 only: [c][i][lane 32] {half2 hi, half2 lo}: the code sums of sub-blocks t, t+4 of row g as
 //           hi + lo, hi a multiple of 64: both exact in f16
+//
+// A single row is kept with a scale per 16 (A16), so that whoever makes 16 neighbouring values, a strip's
+// outputs, can quantize them alone: codes [k], scales [k / 16], products [k / 16] (scale times the sum of the
+// codes, which mins multiply), padded to 256 with zeros. With a norm, values are times its weight, and squares
+// [k / 16] holds the sums of squares of the raw values: the norm's factor is one number, which the reader
+// applies to its results.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +23,11 @@ inline constexpr int32_t kTileK = 256;
 inline constexpr int32_t kGroupRows = 8;
 inline constexpr int32_t kTileCodeBytes = kTileK * kGroupRows;
 
-
-
-enum class ActivationKind : int32_t { kA256, kA32 };
+struct Row16 {
+  uint8_t* codes;
+  float* scales;
+  float* products;
+  float* squares;
+};
 
 }  // namespace dunlin::cuda

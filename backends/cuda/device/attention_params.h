@@ -1,10 +1,13 @@
 // Parameters of ops/attention*.cu.
 #pragma once
 
+#include <vector_types.h>
+
 #include <cstdint>
 #include <type_traits>
 
 #include "backends/cuda/device/kv_layout.h"
+#include "backends/cuda/device/linear_params.h"
 #include "backends/cuda/device/step_view.h"
 
 namespace dunlin::cuda {
@@ -19,10 +22,9 @@ struct AttentionParams {
   float* out;
   const float* q_norm;  // [head_dim]: RMS norm of every head first; or null
   const float* k_norm;
-  const float* inv_freq;  // [n_rot / 2]; n_rot 0: no rotation
+  const float2* cos_sin;  // [row][n_rot / 2], ops/embed.cu; n_rot 0: no rotation
   float norm_eps;
-  float magnitude;
-  float scale;     // of q k^T
+  float scale;  // of q k^T
   int32_t n_rot;
   int32_t window;  // 0: no limit
   int32_t n_head;
@@ -32,6 +34,7 @@ struct AttentionParams {
   uint32_t* arrived;
   int32_t n_splits;
   int32_t reserved;
+  RowEmission emission;  // attn_decode of a single row
 };
 static_assert(std::is_trivially_copyable_v<AttentionParams>);
 

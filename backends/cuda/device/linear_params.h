@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "backends/cuda/device/activation.h"
 #include "backends/cuda/formats/plane.h"
 
 namespace dunlin::cuda {
@@ -18,8 +19,10 @@ struct Strip {
   int32_t residual_stride;
   int32_t n_rows;  // 1..16
   Plane plane;
+  int32_t first_column;  // of the output row: where its codes go
+  int32_t reserved;
 };
-static_assert(std::is_trivially_copyable_v<Strip> && sizeof(Strip) == 48);
+static_assert(std::is_trivially_copyable_v<Strip> && sizeof(Strip) == 56);
 
 // Quantized activations, device/activation.h; a null code pointer where the matrices read the other kind.
 struct QuantizedRows {
@@ -28,6 +31,12 @@ struct QuantizedRows {
   const uint32_t* sums256;
   const uint8_t* codes32;
   const float* scales32;
+};
+
+// What the maker of a single row leaves for the linears that read it; codes null: nothing.
+struct RowEmission {
+  Row16 row;
+  const float* norm_weight;  // of the norm between the two, or null
 };
 
 struct LinearParams {
@@ -39,11 +48,11 @@ struct LinearParams {
   int32_t glu;  // nonzero: out = silu(gate) * up, through the gate strip's out
   int32_t count_index;
   const int32_t* counts;  // rows beyond counts[count_index] are not written
-  // One row: raw input, quantized by every CTA for itself.
-  const float* x;
-  const float* norm_weight;  // RMS norm first, or null
+  // One row.
+  Row16 x;
+  int32_t n_squares;  // norm: entries of x.squares; 0: no norm
   float norm_eps;
-  int32_t needs;  // bit 0: A256, bit 1: A32
+  RowEmission emission;
   // More rows.
   QuantizedRows rows;
 };

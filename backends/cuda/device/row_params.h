@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "backends/cuda/device/linear_params.h"
 #include "backends/cuda/formats/plane.h"
 #include "backends/cuda/formats/raw_block.h"
 
@@ -41,6 +42,7 @@ struct EmbedParams {
   float* out;
   const int32_t* counts;
   const int32_t* tokens;
+  RowEmission emission;
 };
 static_assert(std::is_trivially_copyable_v<EmbedParams>);
 
@@ -76,6 +78,24 @@ struct ProbeParams {
   uint4* data;
   uint32_t* sink;
   int64_t n;
+};
+
+// A row of f32 for linears, where its maker could not quantize it.
+struct EmitParams {
+  const float* x;
+  RowEmission emission;
+  int32_t k;
+  int32_t reserved;
+};
+
+// cos and sin of every pair of a head by row, [row][n_pairs], times the magnitude.
+struct RotationParams {
+  const int32_t* counts;
+  const int32_t* positions;
+  const float* inv_freq;
+  float2* cos_sin;
+  int32_t n_pairs;
+  float magnitude;
 };
 
 struct CopyParams {

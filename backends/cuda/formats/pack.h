@@ -101,7 +101,7 @@ DUNLIN_HD uint32_t pack_high_word(const RawStrip& s, Plane plane, int64_t tile_k
 }
 
 // Scale word of a row of a K tile for lane column t (0..3).
-//   W4K, W5K: scale 2t, scale 2t+1, min 2t, min 2t+1 (6 bits each), byte t of d | dmin << 16
+//   W4K, W5K: scale t, scale t+4, min t, min t+4 (6 bits each), byte t of d | dmin << 16
 //   W6K: int8 scales 2t, 2t+1, 8+2t, 8+2t+1
 DUNLIN_HD uint32_t pack_scale_word(const RawStrip& s, Plane plane, int64_t tile_k0, int32_t row, int32_t t) {
   const uint8_t* block = raw_block_at(s, row, tile_k0);
@@ -113,15 +113,15 @@ DUNLIN_HD uint32_t pack_scale_word(const RawStrip& s, Plane plane, int64_t tile_
     return word;
   }
   const uint32_t halves = raw_d(s.type, block) | raw_dmin(block) << 16;
-  return raw_scale(block, 2 * t) | raw_scale(block, 2 * t + 1) << 6 | raw_min(block, 2 * t) << 12 |
-         raw_min(block, 2 * t + 1) << 18 | (halves >> (8 * t) & 255u) << 24;
+  return raw_scale(block, t) | raw_scale(block, t + 4) << 6 | raw_min(block, t) << 12 |
+         raw_min(block, t + 4) << 18 | (halves >> (8 * t) & 255u) << 24;
 }
 
-// Scale word of a 32-element tile: halves d of sub-blocks 2u and 2u+1 of a row.
-DUNLIN_HD uint32_t pack_scale_pair(const RawStrip& s, int64_t tile_k0, int32_t row, int32_t u) {
+// Scale word of a lane of a 32-element tile: halves d of sub-block t, rows g and g + 8.
+DUNLIN_HD uint32_t pack_scale_pair(const RawStrip& s, int64_t tile_k0, int32_t lane) {
   uint32_t word = 0;
   for (int32_t e = 0; e < 2; ++e) {
-    const uint8_t* block = raw_block_at(s, row, tile_k0 + 64 * u + 32 * e);
+    const uint8_t* block = raw_block_at(s, lane / 4 + 8 * e, tile_k0 + 32 * (lane % 4));
     if (block != nullptr) word |= raw_d(s.type, block) << (16 * e);
   }
   return word;
@@ -159,9 +159,9 @@ DUNLIN_HD void pack_tile_lane(const RawStrip& s, Plane plane, int64_t tile_k0, i
       scales[256 + 2 * lane] = uint8_t(d);
       scales[256 + 2 * lane + 1] = uint8_t(d >> 8);
     }
-  } else if (t < 2) {
-    for (int32_t i = 0; i < 2; ++i) words[i] = pack_scale_pair(s, tile_k0, g + 8 * i, t);
-    store_words(scales + 8 * (8 * t + g), words, 2);
+  } else {
+    words[0] = pack_scale_pair(s, tile_k0, lane);
+    store_words(scales + 4 * lane, words, 1);
   }
 }
 
@@ -215,8 +215,7 @@ DUNLIN_HD TileElement tile_element(Plane plane, const uint8_t* tile, int32_t row
   const int32_t j = k / 32;
   TileElement e{tile_code(plane, tile, row, k), 1, 0, 0, 0};
   if (info.tile_k == 128) {
-    const uint32_t pair = load_word(scales + 8 * (8 * (j / 2) + row % 8) + 4 * (row / 8));
-    e.d = pair >> (16 * (j % 2)) & 0xffffu;
+    e.d = load_word(scales + 4 * (4 * (row % 8) + j)) >> (16 * (row / 8)) & 0xffffu;
     return e;
   }
   const uint8_t* row_words = scales + 8 * (4 * (row % 8)) + 4 * (row / 8);
@@ -227,9 +226,9 @@ DUNLIN_HD TileElement tile_element(Plane plane, const uint8_t* tile, int32_t row
     e.d = load_u16(scales + 256 + 2 * row);
     return e;
   }
-  const uint32_t word = load_word(row_words + 8 * (j / 2));
-  e.scale = int32_t(word >> (6 * (j % 2)) & 63);
-  e.min = int32_t(word >> (12 + 6 * (j % 2)) & 63);
+  const uint32_t word = load_word(row_words + 8 * (j % 4));
+  e.scale = int32_t(word >> (6 * (j / 4)) & 63);
+  e.min = int32_t(word >> (12 + 6 * (j / 4)) & 63);
   uint32_t halves = 0;
   for (int32_t t = 0; t < 4; ++t) halves |= (load_word(row_words + 8 * t) >> 24) << (8 * t);
   e.d = halves & 0xffffu;

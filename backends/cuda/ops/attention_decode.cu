@@ -1,10 +1,12 @@
 // attn_decode_*: one query row a sequence. A CTA takes one kv head, all query heads of its group as the rows of
-// an mma, and a range of tokens. It norms and rotates its queries itself; the CTA whose range ends with the new
-// token also puts that token's key and value into the cache. Ranges depend on the sequence's own length only.
+// an mma, and a range of tokens, of which each warp takes 16 at a time. Warps norm and rotate the queries for
+// themselves; the warp whose tokens end with the new one first puts its key and value into the cache. Ranges
+// depend on the sequence's own length only. One barrier, before the warps' results are merged.
 //
 // Grid: (kv heads, n_splits, rows of the capacity). Block: 256. Dynamic shared memory: decode_shared_bytes().
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/attention_tile.cuh"
+#include "backends/cuda/ops/emit_row.cuh"
 
 namespace dunlin::cuda {
 namespace {
@@ -25,67 +27,51 @@ __device__ __forceinline__ Range split_range(int32_t first, int32_t end, int32_t
   return {first + split * tokens, min(first + (split + 1) * tokens, end), n_active};
 }
 
-// Shared memory: q [group][hd] | k [hd] | v [hd] | cos, sin [hd / 2] | acc [warp][group][hd] | peak, sum
-// [warp][16].
+// Shared memory: acc [warp][group][hd] | peak, sum [warp][16] | k, v [hd].
 template <int kHeadDim>
 struct Shared {
-  float* q;
-  float* k;
-  float* v;
-  float2* cos_sin;
   float* acc;
   float* peak;
   float* sum;
+  float* row;
 
   __device__ Shared(float* base, int group)
-      : q(base),
-        k(q + group * kHeadDim),
-        v(k + kHeadDim),
-        cos_sin(reinterpret_cast<float2*>(v + kHeadDim)),
-        acc(v + 2 * kHeadDim),
-        peak(acc + kAttentionWarps * group * kHeadDim),
-        sum(peak + kAttentionWarps * 16) {}
+      : acc(base),
+        peak(base + kAttentionWarps * group * kHeadDim),
+        sum(peak + kAttentionWarps * 16),
+        row(sum + kAttentionWarps * 16) {}
 };
 
+// The new token's key and value, by one warp, which sees them in the cache from here on.
 template <int kHeadDim>
-__device__ void load_inputs(const AttentionParams& p, const Shared<kHeadDim>& s, int row, int head, int group,
-                            int32_t position, bool appends) {
-  const float* q = p.q + (int64_t(row) * p.n_head + head * group) * kHeadDim;
-  for (int i = threadIdx.x; i < group * kHeadDim; i += blockDim.x) s.q[i] = __ldcg(q + i);
-  if (appends) {
-    const int64_t at = (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim;
-    for (int i = threadIdx.x; i < kHeadDim; i += blockDim.x) {
-      s.k[i] = __ldcg(p.k + at + i);
-      s.v[i] = __ldcg(p.v + at + i);
-    }
+__device__ void append(const AttentionParams& p, const Shared<kHeadDim>& s, int row, int head, int32_t position,
+                       const int32_t* table, const float2* cos_sin) {
+  const int lane = threadIdx.x % 32;
+  const int64_t at = (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim;
+  float* key = s.row;
+  float* value = s.row + kHeadDim;
+  for (int d = lane; d < kHeadDim; d += 32) {
+    key[d] = __ldcg(p.k + at + d);
+    value[d] = __ldcg(p.v + at + d);
   }
-  fill_cos_sin(p, position, s.cos_sin);
-  __syncthreads();
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  for (int h = warp; h < group + (appends ? 1 : 0); h += kAttentionWarps) {
-    const bool is_key = h == group;
-    float* at = is_key ? s.k : s.q + h * kHeadDim;
-    norm_and_rotate(at, kHeadDim, is_key ? p.k_norm : p.q_norm, p.norm_eps, s.cos_sin, p.n_rot);
-    if (!is_key)
-      for (int d = lane; d < kHeadDim; d += 32) at[d] *= p.scale * kLog2E;
-  }
-  __syncthreads();
-  if (!appends) return;
-  const int32_t block = p.step.block_tables[int64_t(p.step.row_sequence[row]) * p.step.n_blocks_per_sequence +
-                                            position / kKvBlockTokens];
-  if (warp < 2) store_kv_row(p.kv, kv_head(p.kv, block, head), warp, position % kKvBlockTokens, warp == 0 ? s.k : s.v);
-  __syncthreads();
+  __syncwarp();
+  norm_and_rotate(key, kHeadDim, p.k_norm, p.norm_eps, cos_sin, p.n_rot);
+  const KvHead cache = kv_head(p.kv, table[position / kKvBlockTokens], head);
+  store_kv_row(p.kv, cache, 0, position % kKvBlockTokens, key);
+  store_kv_row(p.kv, cache, 1, position % kKvBlockTokens, value);
+  __syncwarp();
 }
 
-// Adds the warps' results in order: element i of the group's [group][hd] relative to the common peak.
+// The first n_warps warps' results in order: element i of the group's [group][hd] relative to the common peak.
 template <int kHeadDim>
-__device__ __forceinline__ float merge_warps(const Shared<kHeadDim>& s, int group, int i, float& peak, float& sum) {
+__device__ __forceinline__ float merge_warps(const Shared<kHeadDim>& s, int group, int n_warps, int i, float& peak,
+                                             float& sum) {
   const int row = i / kHeadDim;
   peak = -INFINITY;
-  for (int w = 0; w < kAttentionWarps; ++w) peak = fmaxf(peak, s.peak[w * 16 + row]);
+  for (int w = 0; w < n_warps; ++w) peak = fmaxf(peak, s.peak[w * 16 + row]);
   float acc = 0;
   sum = 0;
-  for (int w = 0; w < kAttentionWarps; ++w) {
+  for (int w = 0; w < n_warps; ++w) {
     const float weight = exp2f(s.peak[w * 16 + row] - peak);
     sum += weight * s.sum[w * 16 + row];
     acc += weight * s.acc[w * group * kHeadDim + i];
@@ -93,23 +79,20 @@ __device__ __forceinline__ float merge_warps(const Shared<kHeadDim>& s, int grou
   return acc;
 }
 
-// The last CTA of a (row, kv head) adds all ranges in order.
+// All ranges of a (row, kv head) in order.
 template <int kHeadDim>
-__device__ void merge_splits(const AttentionParams& p, const float* partials, int stride, int n_active, int group,
-                             float* out) {
-  const int n = group * kHeadDim;
-  for (int i = threadIdx.x; i < n; i += blockDim.x) {
-    const int row = i / kHeadDim;
-    float peak = -INFINITY, acc = 0, sum = 0;
-    for (int s = 0; s < n_active; ++s) peak = fmaxf(peak, __ldcg(partials + s * stride + n + row));
-    for (int s = 0; s < n_active; ++s) {
-      const float* part = partials + s * stride;
-      const float weight = exp2f(__ldcg(part + n + row) - peak);
-      sum += weight * __ldcg(part + n + group + row);
-      acc += weight * __ldcg(part + i);
-    }
-    out[i] = acc / sum;
+__device__ __forceinline__ float merge_splits(const float* partials, int stride, int n_active, int group, int i) {
+  const int n = group * kHeadDim, row = i / kHeadDim;
+  float peak = -INFINITY, acc = 0, sum = 0;
+  for (int s = 0; s < n_active; ++s) peak = fmaxf(peak, __ldcg(partials + s * stride + n + row));
+#pragma unroll 4
+  for (int s = 0; s < n_active; ++s) {
+    const float* part = partials + s * stride;
+    const float weight = exp2f(__ldcg(part + n + row) - peak);
+    sum += weight * __ldcg(part + n + group + row);
+    acc += weight * __ldcg(part + i);
   }
+  return acc / sum;
 }
 
 template <KvFormat F, int kHeadDim, bool kUpper>
@@ -119,31 +102,38 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   pdl_launch_dependents();
   pdl_wait();
   const int head = blockIdx.x, split = blockIdx.y, row = blockIdx.z;
+  const int32_t position = p.step.positions[row], sequence = p.step.row_sequence[row];
   if (row >= p.step.counts[kStepRows]) return;
   const int group = p.n_head / p.kv.n_head_kv;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int32_t position = p.step.positions[row];
   const int32_t first = p.window > 0 ? max(0, position - p.window + 1) : 0;
   const Range range = split_range(first, position + 1, p.n_splits, split);
   if (split >= range.n_active) return;
   const Shared<kHeadDim> s(shared, group);
-  load_inputs(p, s, row, head, group, position, split == range.n_active - 1);
+  const int32_t* table = p.step.block_tables + int64_t(sequence) * p.step.n_blocks_per_sequence;
+  const float2* cos_sin = p.n_rot > 0 ? p.cos_sin + int64_t(row) * (kHeadDim / 2) : nullptr;
+  // Warps that have any tokens.
+  const int n_warps = min(kAttentionWarps, (range.end - range.begin + 15) / 16);
 
-  AttentionTile<F, kHeadDim, kUpper> tile;
-  tile.load_queries(s.q, group, lane);
-  const Visibility seen{{first, first}, {position + 1, position + 1}, position + 1};
-  const int32_t* table = p.step.block_tables + int64_t(p.step.row_sequence[row]) * p.step.n_blocks_per_sequence;
-  for (int32_t at = range.begin + 16 * warp; at < range.end; at += kSplitTokens)
-    tile.add_tokens(kv_head(p.kv, table[at / kKvBlockTokens], head), at % kKvBlockTokens, at, seen, lane);
-  tile.finish_sums();
-  tile.for_outputs(lane, [&](int r, int d, float v) {
-    if (r < group) s.acc[(warp * group + r) * kHeadDim + d] = v;
-  });
-  if (lane % 4 == 0) {
+  if (warp < n_warps) {
+    AttentionTile<F, kHeadDim, kUpper> tile;
+    const float* heads = p.q + (int64_t(row) * p.n_head + head * group) * kHeadDim;
+    tile.load_heads(heads, group, p.q_norm, p.norm_eps, cos_sin, p.scale * kLog2E, lane);
+    const Visibility seen{{first, first}, {position + 1, position + 1}, position + 1};
+    for (int32_t at = range.begin + 16 * warp; at < range.end; at += kSplitTokens) {
+      if (at <= position && position < at + 16) append(p, s, row, head, position, table, cos_sin);
+      tile.add_tokens(kv_head(p.kv, table[at / kKvBlockTokens], head), at % kKvBlockTokens, at, seen, lane);
+    }
+    tile.finish_sums();
+    tile.for_outputs(lane, [&](int r, int d, float v) {
+      if (r < group) s.acc[(warp * group + r) * kHeadDim + d] = v;
+    });
+    if (lane % 4 == 0) {
 #pragma unroll
-    for (int r = 0; r < (kUpper ? 2 : 1); ++r) {
-      s.peak[warp * 16 + lane / 4 + 8 * r] = tile.peak[r];
-      s.sum[warp * 16 + lane / 4 + 8 * r] = tile.sum[r];
+      for (int r = 0; r < (kUpper ? 2 : 1); ++r) {
+        s.peak[warp * 16 + lane / 4 + 8 * r] = tile.peak[r];
+        s.sum[warp * 16 + lane / 4 + 8 * r] = tile.sum[r];
+      }
     }
   }
   __syncthreads();
@@ -152,11 +142,15 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   const int64_t index = int64_t(row) * p.kv.n_head_kv + head;
   float* out = p.out + index * n;
   float* partials = p.partials + index * p.n_splits * stride;
-  for (int i = threadIdx.x; i < n; i += blockDim.x) {
+  const auto store = [&](int i, float v) {
+    out[i] = v;
+    if (p.emission.row.codes != nullptr) emit16(p.emission, int(index) * n + i / 16 * 16, v, true);
+  };
+  for (int i = threadIdx.x; i < n; i += blockDim.x) {  // n is a multiple of 64: whole warps
     float peak, sum;
-    const float acc = merge_warps(s, group, i, peak, sum);
+    const float acc = merge_warps(s, group, n_warps, i, peak, sum);
     if (range.n_active == 1) {
-      out[i] = acc / sum;
+      store(i, acc / sum);
       continue;
     }
     partials[split * stride + i] = acc;
@@ -172,7 +166,8 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   if (!is_last) return;
   __threadfence();
   if (threadIdx.x == 0) p.arrived[index] = 0;
-  merge_splits<kHeadDim>(p, partials, stride, range.n_active, group, out);
+  for (int i = threadIdx.x; i < n; i += blockDim.x)
+    store(i, merge_splits<kHeadDim>(partials, stride, range.n_active, group, i));
 }
 
 }  // namespace
@@ -182,12 +177,12 @@ using dunlin::cuda::AttentionParams;
 using dunlin::cuda::KvFormat;
 
 // Groups of up to 8 query heads leave the upper half of an mma idle; those of up to 16 use it.
-#define DUNLIN_ATTN_DECODE(name, format, head_dim)                                              \
+#define DUNLIN_ATTN_DECODE(name, format, head_dim)                                               \
   extern "C" __global__ void __launch_bounds__(256, 1) attn_decode_##name(AttentionParams p) {   \
-    dunlin::cuda::attend<format, head_dim, false>(p);                                           \
-  }                                                                                             \
+    dunlin::cuda::attend<format, head_dim, false>(p);                                            \
+  }                                                                                              \
   extern "C" __global__ void __launch_bounds__(256, 1) attn_decode16_##name(AttentionParams p) { \
-    dunlin::cuda::attend<format, head_dim, true>(p);                                            \
+    dunlin::cuda::attend<format, head_dim, true>(p);                                             \
   }
 
 DUNLIN_ATTN_DECODE(f16_64, KvFormat::kF16, 64)

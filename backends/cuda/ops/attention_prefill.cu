@@ -84,15 +84,13 @@ using dunlin::cuda::KvFormat;
 extern "C" __global__ void __launch_bounds__(128) rope_append(AttentionParams p) {
   using namespace dunlin::cuda;
   __shared__ float rows[4][kMaxHeadDim];
-  __shared__ float2 cos_sin[kMaxHeadDim / 2];
   pdl_launch_dependents();
   pdl_wait();
   const int row = blockIdx.x;
   if (row >= p.step.counts[kStepRows]) return;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = p.kv.head_dim, n_kv = p.kv.n_head_kv;
   const int32_t position = p.step.positions[row];
-  fill_cos_sin(p, position, cos_sin);
-  __syncthreads();
+  const float2* cos_sin = p.cos_sin + int64_t(row) * (p.n_rot / 2);
   const int32_t block = block_table_of(p, p.step.row_sequence[row])[position / kKvBlockTokens];
   for (int h = blockIdx.y * 4 + warp; h < p.n_head + 2 * n_kv; h += gridDim.y * 4) {
     const bool is_query = h < p.n_head, is_key = !is_query && h < p.n_head + n_kv;

@@ -53,6 +53,73 @@ struct AttentionTile {
     for (int i = 0; i < kHeadDim / 8; ++i) out[i][0] = out[i][1] = out[i][2] = out[i][3] = 0;
   }
 
+  // One query row a sequence: row g is head g of the group, straight from where the linear left it, with its
+  // norm and rotation: a lane holds both halves of its pairs. Rotates all of the head or nothing.
+  __device__ __forceinline__ void load_heads(const float* heads, int n_heads, const float* norm, float eps,
+                                             const float2* cos_sin, float scale, int lane) {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      const int row = lane / 4 + 8 * r, t = lane % 4;
+      float v[kChunks][8] = {};
+      if (row < n_heads && (kUpper || r == 0)) load_head(heads + row * kHeadDim, t, v);
+      if (norm != nullptr) normalize(norm, eps, t, v);
+      if (cos_sin != nullptr) rotate(cos_sin, t, v);
+#pragma unroll
+      for (int c = 0; c < kChunks; ++c) {
+#pragma unroll
+        for (int e = 0; e < 4; ++e)  // dimensions 2e, 2e + 1 of eight: mma e / 2, operand word r + 2 * (e % 2)
+          split(v[c][2 * e] * scale, v[c][2 * e + 1] * scale, q_high[c][e / 2][r + 2 * (e % 2)],
+                q_low[c][e / 2][r + 2 * (e % 2)]);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kHeadDim / 8; ++i) out[i][0] = out[i][1] = out[i][2] = out[i][3] = 0;
+  }
+
+  // A lane's dimensions of one head: 32c + 8t .. + 7.
+  static __device__ __forceinline__ void load_head(const float* head, int t, float (&v)[kChunks][8]) {
+#pragma unroll
+    for (int c = 0; c < kChunks; ++c) {
+#pragma unroll
+      for (int e = 0; e < 8; e += 4) {
+        const float4 f = __ldcg(reinterpret_cast<const float4*>(head + 32 * c + 8 * t + e));
+        v[c][e] = f.x, v[c][e + 1] = f.y, v[c][e + 2] = f.z, v[c][e + 3] = f.w;
+      }
+    }
+  }
+  static __device__ __forceinline__ void normalize(const float* norm, float eps, int t, float (&v)[kChunks][8]) {
+    float squares = 0;
+#pragma unroll
+    for (int c = 0; c < kChunks; ++c) {
+#pragma unroll
+      for (int e = 0; e < 8; ++e) squares += v[c][e] * v[c][e];
+    }
+    squares += __shfl_xor_sync(0xffffffffu, squares, 1);
+    squares += __shfl_xor_sync(0xffffffffu, squares, 2);
+    const float factor = rsqrtf(squares / float(kHeadDim) + eps);
+#pragma unroll
+    for (int c = 0; c < kChunks; ++c) {
+#pragma unroll
+      for (int e = 0; e < 8; ++e) v[c][e] *= factor * __ldg(norm + 32 * c + 8 * t + e);
+    }
+  }
+  static __device__ __forceinline__ void rotate(const float2* cos_sin, int t, float (&v)[kChunks][8]) {
+#pragma unroll
+    for (int c = 0; c < kChunks / 2; ++c) {
+#pragma unroll
+      for (int e = 0; e < 8; e += 2) {
+        const float4 cs = __ldcg(reinterpret_cast<const float4*>(cos_sin + 32 * c + 8 * t + e));
+        rotate_pair(v[c][e], v[c + kChunks / 2][e], cs.x, cs.y);
+        rotate_pair(v[c][e + 1], v[c + kChunks / 2][e + 1], cs.z, cs.w);
+      }
+    }
+  }
+  static __device__ __forceinline__ void rotate_pair(float& low, float& high, float cosine, float sine) {
+    const float turned = low * cosine - high * sine;
+    high = high * cosine + low * sine;
+    low = turned;
+  }
+
   static __device__ __forceinline__ void split(float x, float y, uint32_t& high, uint32_t& low) {
     const __half2 h = __floats2half2_rn(x, y);
     const float2 back = __half22float2(h);
@@ -71,6 +138,17 @@ struct AttentionTile {
 #pragma unroll
       for (int c = 0; c < kChunks; ++c) keys[j][c] = Rows::load8(head, 0, token + 8 * j + g, 32 * c + 8 * t);
     }
+    uint4 values[kHeadDim / 64][4];  // tokens 2t, 2t + 1, 2t + 8, 2t + 9
+#pragma unroll
+    for (int c = 0; c < kHeadDim / 64; ++c) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int at = 2 * t + i % 2 + 8 * (i / 2);
+        // Its probability is zero, but zero times a NaN that another sequence left there would not be.
+        values[c][i] = make_uint4(0, 0, 0, 0);
+        if (position + at < seen.stored) values[c][i] = Rows::load8(head, 1, token + at, 64 * c + 8 * g);
+      }
+    }
     float s[2][4] = {};
 #pragma unroll
     for (int j = 0; j < 2; ++j) {
@@ -88,14 +166,7 @@ struct AttentionTile {
     for (int a = 0; a < 4; ++a) split(s[a / 2][2 * (a % 2)], s[a / 2][2 * (a % 2) + 1], p_high[a], p_low[a]);
 #pragma unroll
     for (int c = 0; c < kHeadDim / 64; ++c) {
-      uint4 v[4];  // tokens 2t, 2t + 1, 2t + 8, 2t + 9
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int at = 2 * t + i % 2 + 8 * (i / 2);
-        // Its probability is zero, but zero times a NaN that another sequence left there would not be.
-        v[i] = make_uint4(0, 0, 0, 0);
-        if (position + at < seen.stored) v[i] = Rows::load8(head, 1, token + at, 64 * c + 8 * g);
-      }
+      const uint4(&v)[4] = values[c];
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const uint32_t select = i % 2 == 0 ? 0x5410 : 0x7632;

@@ -97,13 +97,4 @@ __device__ inline void norm_and_rotate(float* row, int head_dim, const float* no
   __syncwarp();
 }
 
-// The rotation of a position, by the whole CTA.
-__device__ inline void fill_cos_sin(const AttentionParams& p, int32_t position, float2* cos_sin) {
-  for (int i = threadIdx.x; i < p.n_rot / 2; i += blockDim.x) {
-    float sine, cosine;
-    sincosf(float(position) * p.inv_freq[i], &sine, &cosine);
-    cos_sin[i] = make_float2(cosine * p.magnitude, sine * p.magnitude);
-  }
-}
-
 }  // namespace dunlin::cuda

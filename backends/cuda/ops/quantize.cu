@@ -23,9 +23,9 @@ __device__ __forceinline__ void store_codes(uint8_t* tile, int row, int lane, ui
 // The sum of sub-block j as two halves: hi a multiple of 64, |hi| <= 4096, lo 0..63.
 __device__ __forceinline__ void store_sum(uint32_t* tile_sums, int row, int j, int32_t sum) {
   const int32_t high = sum & ~63;
-  __half* lane_sums = reinterpret_cast<__half*>(tile_sums + (row * 4 + j / 2) * 2);
-  lane_sums[j % 2] = __int2half_rn(high);
-  lane_sums[2 + j % 2] = __int2half_rn(sum - high);
+  __half* lane_sums = reinterpret_cast<__half*>(tile_sums + (row * 4 + j % 4) * 2);
+  lane_sums[j / 4] = __int2half_rn(high);
+  lane_sums[2 + j / 4] = __int2half_rn(sum - high);
 }
 
 // 1 / rms of the row, for all threads.

@@ -54,7 +54,7 @@ __device__ __forceinline__ void add_tile_min(const Strip& strip, const Quantized
       int32_t scale[2];
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
-        scale[r] = int32_t(s.word[r][q] >> (6 * e) & 63u);
+        scale[r] = int32_t(s.word[r][(2 * q + e) % 4] >> (6 * (q / 2)) & 63u);
         if (P == Plane::kW4K && e == 0) scale[r] <<= 4;  // even codes are not yet times 16
       }
 #pragma unroll
@@ -155,9 +155,7 @@ __device__ __forceinline__ void add_tile_32(const Strip& strip, const QuantizedR
     const uint8_t* p = strip.tiles + int64_t(2 * i + half) * kInfo.tile_bytes;
     Tile<P> tile;
     tile.load(p, lane);
-    uint2 scales[2];
-#pragma unroll
-    for (int u = 0; u < 2; ++u) scales[u] = load_weights2(p + kInfo.scale_offset + 8 * (8 * u + g));
+    const uint4 scales = load_weights(p + kInfo.scale_offset + 16 * g);
 #pragma unroll
     for (int q = 0; q < 2; ++q) {
       uint4 codes[NB];
@@ -168,8 +166,8 @@ __device__ __forceinline__ void add_tile_32(const Strip& strip, const QuantizedR
       for (int e = 0; e < 2; ++e) {
         uint32_t a[4];
         tile.operand(2 * q + e, a);
-        const float d[2] = {kUnit<P> * half_bits_to_float(scales[q].x >> (16 * e) & 0xffffu),
-                            kUnit<P> * half_bits_to_float(scales[q].y >> (16 * e) & 0xffffu)};
+        const uint32_t word = word_of(scales, 2 * q + e);
+        const float d[2] = {kUnit<P> * half_bits_to_float(word & 0xffffu), kUnit<P> * half_bits_to_float(word >> 16)};
 #pragma unroll
         for (int c = 0; c < NB; ++c) {
           int32_t dot[4] = {};

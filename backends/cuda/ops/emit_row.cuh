@@ -1,0 +1,37 @@
+// Quantizing 16 neighbouring values where they are made: A16 of device/activation.h.
+#pragma once
+
+#include <cstdint>
+
+#include "backends/cuda/device/linear_params.h"
+
+namespace dunlin::cuda {
+
+// 16 lanes, aligned, hold value i of the group that begins at `column`, lane % 16 = i. All lanes of the warp must
+// call; active: this lane's group exists (its lanes agree).
+__device__ __forceinline__ void emit16(const RowEmission& e, int column, float value, bool active) {
+  const int i = threadIdx.x % 16;
+  float scaled = active ? value : 0.0f;
+  if (e.norm_weight != nullptr) {
+    float squares = scaled * scaled;
+#pragma unroll
+    for (int step = 8; step > 0; step /= 2) squares += __shfl_xor_sync(0xffffffffu, squares, step);
+    if (active && i == 0) e.row.squares[column / 16] = squares;
+    if (active) scaled *= __ldg(e.norm_weight + column + i);
+  }
+  float peak = fabsf(scaled);
+#pragma unroll
+  for (int step = 8; step > 0; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(0xffffffffu, peak, step));
+  const int32_t code = __float2int_rn(scaled * (peak > 0 ? 127.0f / peak : 0.0f));
+  int32_t sum = code;
+#pragma unroll
+  for (int step = 8; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
+  if (!active) return;
+  e.row.codes[column + i] = uint8_t(code);
+  if (i != 0) return;
+  const float scale = peak / 127.0f;
+  e.row.scales[column / 16] = scale;
+  e.row.products[column / 16] = scale * float(sum);
+}
+
+}  // namespace dunlin::cuda
