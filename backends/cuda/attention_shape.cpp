@@ -6,7 +6,8 @@ namespace dunlin::cuda {
 namespace {
 
 // More splits are more partial results to merge.
-constexpr int32_t kMaxSplits = 32;
+constexpr int32_t kMaxSplits = 64;
+constexpr int32_t kDecodeCtasPerSm = 2;
 constexpr int32_t kMaxGroup = 16;  // rows of an mma
 
 struct Choice {
@@ -26,7 +27,7 @@ Choice choose(const KvView& kv, const Kernels& k) {
 
 // Matches Shared of ops/attention_decode.cu.
 uint32_t decode_shared_bytes(int32_t group, int32_t head_dim) {
-  const int32_t floats = (group + 3) * head_dim + kAttentionWarps * (group * head_dim + 2 * 16);
+  const int32_t floats = 2 * head_dim + kAttentionWarps * (group * (head_dim + 4) + 2 * 16);
   return uint32_t(floats) * uint32_t(sizeof(float));
 }
 
@@ -41,7 +42,9 @@ AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, in
   if (choice.decode.function != nullptr && group <= kMaxGroup) {
     shape.decode = group <= 8 ? choice.decode : choice.decode16;
     shape.n_splits = std::clamp(limits.n_sm / attrs.n_head_kv, 1, kMaxSplits);
-    shape.decode_grid = {uint32_t(attrs.n_head_kv), uint32_t(shape.n_splits), rows};
+    // A CTA takes more than one range where there are enough CTAs anyway.
+    const int32_t ctas = std::clamp(kDecodeCtasPerSm * limits.n_sm / (attrs.n_head_kv * n_rows), 1, shape.n_splits);
+    shape.decode_grid = {uint32_t(attrs.n_head_kv), uint32_t(ctas), rows};
     shape.decode_shared_bytes = decode_shared_bytes(group, head_dim);
   }
   shape.append_grid = {rows, uint32_t((attrs.n_head + 2 * attrs.n_head_kv + 3) / 4)};

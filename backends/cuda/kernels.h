@@ -17,9 +17,7 @@ namespace dunlin::cuda {
 #define DUNLIN_CUDA_KERNELS(X)                                                                              \
   X(CopyParams, step_begin) X(CopyParams, step_end) X(EmbedParams, embed) X(RowParams, rows_add)            \
   X(RowParams, rows_glu) X(RowParams, rows_gather) X(RowParams, rows_rms_norm) X(RowParams, rows_rope)      \
-  X(QuantizeParams, quantize) X(LinearParams, gemv_w4k) X(LinearParams, gemv_w6k) X(LinearParams, gemv_w5)  \
-  X(LinearParams, gemv_w8) X(LinearParams, gemv_w4k_w6k) X(LinearParams, gemv_w5_w8)                        \
-  X(LinearParams, gemv_any) X(LinearParams, skinny_8) X(LinearParams, skinny_16) X(LinearParams, skinny_32) \
+  X(QuantizeParams, quantize) X(LinearParams, gemv) X(LinearParams, skinny_8) X(LinearParams, skinny_16) X(LinearParams, skinny_32) \
   X(LinearParams, skinny_64) X(DenseParams, dense_f16) X(DenseParams, dense_bf16) X(DenseParams, dense_f32) \
   X(ArgmaxParams, argmax) X(PackParams, pack_strips) X(ProbeParams, probe_fill)                             \
   X(ProbeParams, probe_read) X(EmitParams, emit_row) X(RotationParams, rotation) \

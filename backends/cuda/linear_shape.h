@@ -15,6 +15,7 @@ struct LinearShape {
   uint32_t block = 0;
   uint32_t shared_bytes = 0;
   int32_t strips_per_cta = 1;
+  int32_t n_stages = 0;  // gemv
 };
 
 struct LinearSize {
@@ -22,7 +23,7 @@ struct LinearSize {
   int32_t n_tiles = 0;  // of 256 columns
   int32_t n_rows = 1;   // capacity
   bool glu = false;     // strips come in pairs
-  uint32_t planes = 0;  // bit per Plane
+  int32_t tile_bytes = 0;  // the largest of 256 columns among its planes
 };
 
 LinearShape shape_linear(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels);

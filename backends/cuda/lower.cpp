@@ -269,44 +269,32 @@ void Lowering::quantize_input(const Node& node, int32_t needs, int64_t k) {
 }
 
 Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>& uses, ValueId residual, bool glu) {
-  std::vector<Strip> strips;
   LinearSize size;
+  LinearParams p{};
   int32_t needs = 0;
   int64_t weight_bytes = 0;
   const int64_t k = uses[0].weight->matrix().k;
   for (const MatrixUse& use : uses) {
     const MatrixView& m = use.weight->matrix();
+    const PlaneInfo plane = plane_info(m.plane);
     weight_bytes += int64_t(use.weight->bytes());
-    size.planes |= 1u << uint32_t(m.plane);
-    needs |= plane_info(m.plane).tile_k == kTileK ? 1 : 2;
-    for (int64_t row = 0; row < m.n; row += kStripRows) {
-      Strip s{};
-      s.tiles = m.data + row / kStripRows * strip_bytes(m.plane, m.k);
-      s.out = data(use.out) + row;
-      s.out_stride = width(use.out);
-      if (use.bias != kNoValue) s.bias = weight(use.bias).vector() + row;
-      if (residual != kNoValue) s.residual = data(residual) + row, s.residual_stride = width(residual);
-      s.n_rows = int32_t(std::min<int64_t>(kStripRows, m.n - row));
-      s.first_column = int32_t(row);
-      s.plane = m.plane;
-      strips.push_back(s);
-    }
+    needs |= plane.tile_k == kTileK ? 1 : 2;
+    size.tile_bytes = std::max(size.tile_bytes, plane.tile_bytes * (kTileK / plane.tile_k));
+    LinearSegment& s = p.segments[p.n_segments++];
+    s.tiles = m.data;
+    s.out = data(use.out);
+    if (use.bias != kNoValue) s.bias = weight(use.bias).vector();
+    if (residual != kNoValue) s.residual = data(residual);
+    s.n = int32_t(m.n);
+    s.first_strip = size.n_strips;
+    s.strip_bytes = int32_t(strip_bytes(m.plane, m.k));
+    s.plane = m.plane;
+    size.n_strips += int32_t((m.n + kStripRows - 1) / kStripRows);
   }
-  if (glu) {  // gate strips, then up strips: alternate them
-    std::vector<Strip> pairs;
-    for (size_t i = 0; i < strips.size() / 2; ++i) {
-      pairs.push_back(strips[i]);
-      pairs.push_back(strips[strips.size() / 2 + i]);
-    }
-    strips = std::move(pairs);
-  }
-  size.n_strips = int32_t(strips.size());
   size.n_tiles = int32_t((k + kTileK - 1) / kTileK);
   // A bucket of several rows has one family of kernels, whatever the rows of its logits.
   size.n_rows = single_row() ? 1 : std::max(2, capacity(uses[0].out));
   size.glu = glu;
-  LinearParams p{};
-  DUNLIN_ASSIGN_OR_RETURN(p.strips, device_copy(strips, "strip directories"));
   p.n_strips = size.n_strips, p.n_tiles = size.n_tiles, p.k = int32_t(k);
   p.glu = glu ? 1 : 0;
   p.counts = plan_.step.counts(), p.count_index = count_index(uses[0].out);
@@ -319,6 +307,7 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
   }
   const LinearShape shape = shape_linear(size, context_.limits(), kernels_);
   p.strips_per_cta = shape.strips_per_cta;
+  p.n_stages = shape.n_stages, p.stage_bytes = size.tile_bytes;
   Launch launch = make_launch(shape.kernel, node.name, shape.grid, shape.block, p, shape.shared_bytes);
   launch.weight_bytes = weight_bytes;
   add(launch);
@@ -576,6 +565,9 @@ bool members_are_quantized(const Graph& graph, const Node& node, std::string* wh
 bool can_lower(const Graph& graph, const Node& node, std::string* why) {
   switch (node.op) {
     case OpKind::kLinearGroup:
+      if (linear_group_members(node).size() > size_t(kMaxSegments))
+        return explain(why, str_cat("a group has at most ", kMaxSegments, " members"));
+      return members_are_quantized(graph, node, why);
     case OpKind::kLinearGlu:
       return members_are_quantized(graph, node, why);
     case OpKind::kGlu:

@@ -1,7 +1,9 @@
 #include "backends/cuda/plan.h"
 
+#include <algorithm>
 #include <atomic>
 
+#include "backends/cuda/event_pair.h"
 #include "core/graph/op_info.h"
 #include "platforms/clock.h"
 #include "platforms/park.h"
@@ -42,21 +44,51 @@ CudaPlan::~CudaPlan() {
   if (exec_ != nullptr) (void)context_.driver().cuGraphExecDestroy(exec_);
 }
 
-Status CudaPlan::capture() {
+Result<CUgraphExec> CudaPlan::make_graph(std::span<const Launch> launches, int32_t repeats) const {
   const Driver& d = context_.driver();
   DUNLIN_RETURN_IF_ERROR(context_.check(
       d.cuStreamBeginCapture(context_.stream(), CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), "capturing a step"));
-  const Status launched = launch(lowered_.decode);
+  Status launched;
+  for (int32_t r = 0; r < repeats && launched.is_ok(); ++r) launched = launch(launches);
   CUgraph graph = nullptr;
   const Status ended = context_.check(d.cuStreamEndCapture(context_.stream(), &graph), "capturing a step");
-  if (!launched.is_ok() || !ended.is_ok()) {
-    if (graph != nullptr) (void)d.cuGraphDestroy(graph);
-    return launched.is_ok() ? ended : launched;
+  CUgraphExec exec = nullptr;
+  Status made = launched.is_ok() ? ended : launched;
+  if (made.is_ok())
+    made = context_.check(d.cuGraphInstantiateWithFlags(&exec, graph, 0), "making a graph of the captured step");
+  if (graph != nullptr) (void)d.cuGraphDestroy(graph);
+  if (!made.is_ok()) return made;
+  return exec;
+}
+
+Status CudaPlan::capture() {
+  DUNLIN_ASSIGN_OR_RETURN(exec_, make_graph(lowered_.decode, 1));
+  return Status::ok();
+}
+
+Result<std::vector<double>> CudaPlan::time_launches(int32_t repeats) {
+  constexpr int kPasses = 5;
+  const Driver& d = context_.driver();
+  DUNLIN_RETURN_IF_ERROR(context_.make_current());
+  const EventPair events(d);
+  std::vector<double> times;
+  for (const Launch& l : lowered_.decode) {
+    DUNLIN_ASSIGN_OR_RETURN(CUgraphExec exec, make_graph({&l, 1}, repeats));
+    std::vector<double> passes;
+    Status status;
+    for (int pass = 0; pass < kPasses && status.is_ok(); ++pass) {
+      events.begin(context_.stream());
+      status = context_.check(d.cuGraphLaunch(exec, context_.stream()), "timing a launch");
+      events.end(context_.stream());
+      if (status.is_ok()) status = context_.synchronize("timing a launch");
+      passes.push_back(events.milliseconds() * 1000 / repeats);
+    }
+    (void)d.cuGraphExecDestroy(exec);
+    if (!status.is_ok()) return status;
+    std::ranges::nth_element(passes, passes.begin() + kPasses / 2);
+    times.push_back(passes[kPasses / 2]);
   }
-  const Status made =
-      context_.check(d.cuGraphInstantiateWithFlags(&exec_, graph, 0), "making a graph of the captured step");
-  (void)d.cuGraphDestroy(graph);
-  return made;
+  return times;
 }
 
 uint64_t CudaPlan::workspace_bytes() const {
@@ -71,7 +103,7 @@ std::vector<PhaseReport> CudaPlan::report() const {
   return phases;
 }
 
-Status CudaPlan::launch(const std::vector<Launch>& launches) const {
+Status CudaPlan::launch(std::span<const Launch> launches) const {
   for (const Launch& l : launches) DUNLIN_RETURN_IF_ERROR(l.run(context_, context_.limits().has_pdl));
   return Status::ok();
 }

@@ -22,12 +22,17 @@ class CudaPlan final : public Plan {
   std::span<float> logits() override { return {reinterpret_cast<float*>(host_logits_.buffer.data()), n_logits_}; }
   std::span<const int32_t> tokens() const override { return lowered_.step.tokens(); }
   std::vector<PhaseReport> report() const override;
+  // Microseconds of each launch of a decoding step, in the order of report(): the median over graphs of `repeats`
+  // copies of the launch in a row, as they follow one another in a step. Call it after a run(), for whose step it
+  // measures; the KV cache and workspace are scribbled on.
+  Result<std::vector<double>> time_launches(int32_t repeats);
 
  private:
   CudaPlan(const Context& context, const Graph& graph, LoweredPlan lowered, HostLogits& host_logits,
            NodeObserver observer);
   Status capture();
-  Status launch(const std::vector<Launch>& launches) const;
+  Result<CUgraphExec> make_graph(std::span<const Launch> launches, int32_t repeats) const;
+  Status launch(std::span<const Launch> launches) const;
   Status launch_observed(const StepInputs& step);
   Status observe(size_t node, const StepInputs& step);
   Status wait(uint32_t step_number, bool wants_logits);

@@ -3,26 +3,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "backends/cuda/event_pair.h"
+
 namespace dunlin::cuda {
 namespace {
 
 constexpr uint64_t kProbeBytes = uint64_t(4) << 30;
 constexpr int kPasses = 9;
-
-class Events {
- public:
-  explicit Events(const Driver& driver) : driver_(driver) {
-    for (CUevent& e : events_) (void)driver_.cuEventCreate(&e, CU_EVENT_DEFAULT);
-  }
-  ~Events() {
-    for (CUevent e : events_) (void)driver_.cuEventDestroy(e);
-  }
-  CUevent operator[](int i) const { return events_[i]; }
-
- private:
-  const Driver& driver_;
-  CUevent events_[2] = {};
-};
 
 }  // namespace
 
@@ -37,16 +24,14 @@ Result<double> measure_read_bandwidth(const Context& context, const Kernels& ker
   const auto grid = Grid{uint32_t(context.limits().n_sm) * 8};
   DUNLIN_RETURN_IF_ERROR(make_launch(kernels.probe_fill, "probe", grid, 256, p).run(context, false));
   const Launch read = make_launch(kernels.probe_read, "probe", grid, 256, p);
-  const Events events(d);
+  const EventPair events(d);
   std::vector<double> rates;
   for (int pass = 0; pass < kPasses; ++pass) {
-    (void)d.cuEventRecord(events[0], context.stream());
+    events.begin(context.stream());
     DUNLIN_RETURN_IF_ERROR(read.run(context, false));
-    (void)d.cuEventRecord(events[1], context.stream());
+    events.end(context.stream());
     DUNLIN_RETURN_IF_ERROR(context.synchronize("measuring the bandwidth"));
-    float ms = 0;
-    DUNLIN_RETURN_IF_ERROR(context.check(d.cuEventElapsedTime(&ms, events[0], events[1]), "reading a timer"));
-    rates.push_back(double(bytes) / (double(ms) * 1e6));
+    rates.push_back(double(bytes) / (events.milliseconds() * 1e6));
   }
   std::ranges::nth_element(rates, rates.begin() + kPasses / 2);
   return rates[kPasses / 2];

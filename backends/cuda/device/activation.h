@@ -23,6 +23,9 @@ inline constexpr int32_t kTileK = 256;
 inline constexpr int32_t kGroupRows = 8;
 inline constexpr int32_t kTileCodeBytes = kTileK * kGroupRows;
 
+// codes, scales and products lie one behind the other: kRow16TileBytes for every 256 columns.
+inline constexpr int32_t kRow16TileBytes = kTileK + 2 * (kTileK / 16) * 4;
+
 struct Row16 {
   uint8_t* codes;
   float* scales;

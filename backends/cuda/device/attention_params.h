@@ -39,13 +39,14 @@ struct AttentionParams {
 static_assert(std::is_trivially_copyable_v<AttentionParams>);
 
 // A CTA of attn_decode takes at least this many tokens: a turn of all its warps.
-inline constexpr int32_t kAttentionWarps = 8;
+inline constexpr int32_t kAttentionWarps = 4;
 inline constexpr int32_t kSplitTokens = 16 * kAttentionWarps;
 // Query rows of a CTA of attn_prefill.
 inline constexpr int32_t kPrefillTileRows = 64;
 
+// A multiple of 4, so that results can be read 16 bytes at a time.
 constexpr int32_t attention_partial_floats(int32_t group, int32_t head_dim) {
-  return group * (head_dim + 2);
+  return (group * (head_dim + 2) + 3) / 4 * 4;
 }
 
 }  // namespace dunlin::cuda

@@ -1,4 +1,5 @@
-// Parameters of the linear kernels; see ops/linear.cu.
+// Parameters of the linear kernels: ops/gemv.cu, ops/skinny.cu. All that a kernel must know to find its weights
+// is here, in constant memory: a directory in global memory would be a cache miss before every first load.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +10,20 @@
 
 namespace dunlin::cuda {
 
-// Sixteen output rows of a quantized matrix and where their results go.
-struct Strip {
+// A quantized matrix and where its results go.
+struct LinearSegment {
   const uint8_t* tiles;
-  float* out;             // of the strip's first row, step row 0
-  const float* bias;      // or null
+  float* out;             // step row 0
+  const float* bias;      // [n] or null
   const float* residual;  // added; as out; may be out itself; or null
-  int32_t out_stride;     // floats between step rows
-  int32_t residual_stride;
-  int32_t n_rows;  // 1..16
+  int32_t n;              // output columns
+  int32_t first_strip;    // of the launch
+  int32_t strip_bytes;
   Plane plane;
-  int32_t first_column;  // of the output row: where its codes go
-  int32_t reserved;
 };
-static_assert(std::is_trivially_copyable_v<Strip> && sizeof(Strip) == 56);
+static_assert(std::is_trivially_copyable_v<LinearSegment> && sizeof(LinearSegment) == 48);
+
+inline constexpr int32_t kMaxSegments = 4;
 
 // Quantized activations, device/activation.h; a null code pointer where the matrices read the other kind.
 struct QuantizedRows {
@@ -40,22 +41,25 @@ struct RowEmission {
 };
 
 struct LinearParams {
-  const Strip* strips;  // with glu: gate strip, up strip, gate strip, ...
+  LinearSegment segments[kMaxSegments];  // with glu: gate and up, whose strips alternate
+  int32_t n_segments;
   int32_t n_strips;
   int32_t strips_per_cta;
   int32_t n_tiles;  // of 256 columns
   int32_t k;
-  int32_t glu;  // nonzero: out = silu(gate) * up, through the gate strip's out
+  int32_t glu;  // nonzero: out = silu(gate) * up, through the gate's segment
   int32_t count_index;
+  int32_t n_stages;     // gemv: tiles of a warp on their way at a time
+  int32_t stage_bytes;  // gemv: the largest tile of the segments, of 256 columns
+  float norm_eps;
   const int32_t* counts;  // rows beyond counts[count_index] are not written
   // One row.
   Row16 x;
-  int32_t n_squares;  // norm: entries of x.squares; 0: no norm
-  float norm_eps;
+  int64_t n_squares;  // norm: entries of x.squares; 0: no norm
   RowEmission emission;
   // More rows.
   QuantizedRows rows;
 };
-static_assert(std::is_trivially_copyable_v<LinearParams>);
+static_assert(std::is_trivially_copyable_v<LinearParams> && sizeof(LinearParams) <= 512);
 
 }  // namespace dunlin::cuda

@@ -8,32 +8,33 @@
 
 namespace dunlin::cuda {
 
-// Weights are read once: they leave L1 to the activations.
-__device__ __forceinline__ uint4 load_weights(const uint8_t* p) {
-  uint4 v;
-  asm("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
-      : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-      : "l"(p));
-  return v;
-}
-__device__ __forceinline__ uint2 load_weights2(const uint8_t* p) {
-  uint2 v;
-  asm("ld.global.nc.L1::no_allocate.v2.u32 {%0,%1}, [%2];" : "=r"(v.x), "=r"(v.y) : "l"(p));
-  return v;
-}
+// Where a tile is read from: global memory, past L1, which is the activations'; or a copy in shared memory.
+struct FromGlobal {
+  static __device__ __forceinline__ uint4 load16(const uint8_t* p) {
+    uint4 v;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "l"(p));
+    return v;
+  }
+};
+struct FromShared {
+  static __device__ __forceinline__ uint4 load16(const uint8_t* p) { return *reinterpret_cast<const uint4*>(p); }
+};
+
 __device__ __forceinline__ uint32_t word_of(const uint4& v, int i) {
   return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
 }
 
-template <Plane P>
+template <Plane P, typename Source>
 struct Tile;
 
-template <>
-struct Tile<Plane::kW4K> {
+template <typename Source>
+struct Tile<Plane::kW4K, Source> {
   uint4 codes[4];
   __device__ __forceinline__ void load(const uint8_t* tile, int lane) {
 #pragma unroll
-    for (int c = 0; c < 4; ++c) codes[c] = load_weights(tile + 512 * c + 16 * lane);
+    for (int c = 0; c < 4; ++c) codes[c] = Source::load16(tile + 512 * c + 16 * lane);
   }
   // Even sub-blocks: q, odd: 16 q.
   __device__ __forceinline__ void operand(int j, uint32_t (&a)[4]) const {
@@ -43,14 +44,14 @@ struct Tile<Plane::kW4K> {
   }
 };
 
-template <>
-struct Tile<Plane::kW5K> {
+template <typename Source>
+struct Tile<Plane::kW5K, Source> {
   uint4 codes[4];
   uint4 high;
   __device__ __forceinline__ void load(const uint8_t* tile, int lane) {
 #pragma unroll
-    for (int c = 0; c < 4; ++c) codes[c] = load_weights(tile + 512 * c + 16 * lane);
-    high = load_weights(tile + 2048 + 16 * lane);
+    for (int c = 0; c < 4; ++c) codes[c] = Source::load16(tile + 512 * c + 16 * lane);
+    high = Source::load16(tile + 2048 + 16 * lane);
   }
   __device__ __forceinline__ void operand(int j, uint32_t (&a)[4]) const {
 #pragma unroll
@@ -62,15 +63,15 @@ struct Tile<Plane::kW5K> {
   }
 };
 
-template <>
-struct Tile<Plane::kW6K> {
+template <typename Source>
+struct Tile<Plane::kW6K, Source> {
   uint4 codes[4];
   uint4 high[2];
   __device__ __forceinline__ void load(const uint8_t* tile, int lane) {
 #pragma unroll
-    for (int c = 0; c < 4; ++c) codes[c] = load_weights(tile + 512 * c + 16 * lane);
+    for (int c = 0; c < 4; ++c) codes[c] = Source::load16(tile + 512 * c + 16 * lane);
 #pragma unroll
-    for (int h = 0; h < 2; ++h) high[h] = load_weights(tile + 2048 + 512 * h + 16 * lane);
+    for (int h = 0; h < 2; ++h) high[h] = Source::load16(tile + 2048 + 512 * h + 16 * lane);
   }
   __device__ __forceinline__ void operand(int j, uint32_t (&a)[4]) const {
 #pragma unroll
@@ -82,12 +83,12 @@ struct Tile<Plane::kW6K> {
   }
 };
 
-template <>
-struct Tile<Plane::kW4> {
+template <typename Source>
+struct Tile<Plane::kW4, Source> {
   uint4 codes[2];
   __device__ __forceinline__ void load(const uint8_t* tile, int lane) {
 #pragma unroll
-    for (int c = 0; c < 2; ++c) codes[c] = load_weights(tile + 512 * c + 16 * lane);
+    for (int c = 0; c < 2; ++c) codes[c] = Source::load16(tile + 512 * c + 16 * lane);
   }
   __device__ __forceinline__ void operand(int j, uint32_t (&a)[4]) const {
 #pragma unroll
@@ -98,14 +99,14 @@ struct Tile<Plane::kW4> {
   }
 };
 
-template <>
-struct Tile<Plane::kW5> {
+template <typename Source>
+struct Tile<Plane::kW5, Source> {
   uint4 codes[2];
   uint2 high;
   __device__ __forceinline__ void load(const uint8_t* tile, int lane) {
 #pragma unroll
-    for (int c = 0; c < 2; ++c) codes[c] = load_weights(tile + 512 * c + 16 * lane);
-    high = load_weights2(tile + 1024 + 8 * lane);
+    for (int c = 0; c < 2; ++c) codes[c] = Source::load16(tile + 512 * c + 16 * lane);
+    high = *reinterpret_cast<const uint2*>(tile + 1024 + 8 * lane);
   }
   __device__ __forceinline__ void operand(int j, uint32_t (&a)[4]) const {
 #pragma unroll
@@ -118,12 +119,12 @@ struct Tile<Plane::kW5> {
   }
 };
 
-template <>
-struct Tile<Plane::kW8> {
+template <typename Source>
+struct Tile<Plane::kW8, Source> {
   uint4 codes[4];
   __device__ __forceinline__ void load(const uint8_t* tile, int lane) {
 #pragma unroll
-    for (int c = 0; c < 4; ++c) codes[c] = load_weights(tile + 512 * c + 16 * lane);
+    for (int c = 0; c < 4; ++c) codes[c] = Source::load16(tile + 512 * c + 16 * lane);
   }
   __device__ __forceinline__ void operand(int j, uint32_t (&a)[4]) const {
 #pragma unroll

@@ -3,7 +3,7 @@
 // themselves; the warp whose tokens end with the new one first puts its key and value into the cache. Ranges
 // depend on the sequence's own length only. One barrier, before the warps' results are merged.
 //
-// Grid: (kv heads, n_splits, rows of the capacity). Block: 256. Dynamic shared memory: decode_shared_bytes().
+// Grid: (kv heads, any number up to n_splits, rows of the capacity). Block: 128. Dynamic shared memory: decode_shared_bytes().
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/attention_tile.cuh"
 #include "backends/cuda/ops/emit_row.cuh"
@@ -18,7 +18,7 @@ struct Range {
   int32_t n_active;    // ranges that are not empty
 };
 
-// The range of this split of positions [first, end): whole turns of 128 tokens, as few as n_splits allow.
+// The range of this split of positions [first, end): whole turns of 64 tokens, as few as n_splits allow.
 __device__ __forceinline__ Range split_range(int32_t first, int32_t end, int32_t n_splits, int32_t split) {
   first = first / kSplitTokens * kSplitTokens;
   const int32_t turns = (end - first + kSplitTokens - 1) / kSplitTokens;
@@ -27,9 +27,11 @@ __device__ __forceinline__ Range split_range(int32_t first, int32_t end, int32_t
   return {first + split * tokens, min(first + (split + 1) * tokens, end), n_active};
 }
 
-// Shared memory: acc [warp][group][hd] | peak, sum [warp][16] | k, v [hd].
+// Shared memory: acc [warp][group][row stride] | peak, sum [warp][16] | k, v [hd]. Rows are a little longer than
+// a head, against bank conflicts.
 template <int kHeadDim>
 struct Shared {
+  static constexpr int kStride = kHeadDim + 4;
   float* acc;
   float* peak;
   float* sum;
@@ -37,62 +39,134 @@ struct Shared {
 
   __device__ Shared(float* base, int group)
       : acc(base),
-        peak(base + kAttentionWarps * group * kHeadDim),
+        peak(base + kAttentionWarps * group * kStride),
         sum(peak + kAttentionWarps * 16),
         row(sum + kAttentionWarps * 16) {}
 };
 
-// The new token's key and value, by one warp, which sees them in the cache from here on.
+// The new token's key and value, by one warp. They are loaded before it is known which warp will need them.
 template <int kHeadDim>
-__device__ void append(const AttentionParams& p, const Shared<kHeadDim>& s, int row, int head, int32_t position,
-                       const int32_t* table, const float2* cos_sin) {
-  const int lane = threadIdx.x % 32;
-  const int64_t at = (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim;
-  float* key = s.row;
-  float* value = s.row + kHeadDim;
-  for (int d = lane; d < kHeadDim; d += 32) {
-    key[d] = __ldcg(p.k + at + d);
-    value[d] = __ldcg(p.v + at + d);
-  }
-  __syncwarp();
-  norm_and_rotate(key, kHeadDim, p.k_norm, p.norm_eps, cos_sin, p.n_rot);
-  const KvHead cache = kv_head(p.kv, table[position / kKvBlockTokens], head);
-  store_kv_row(p.kv, cache, 0, position % kKvBlockTokens, key);
-  store_kv_row(p.kv, cache, 1, position % kKvBlockTokens, value);
-  __syncwarp();
-}
+struct NewRow {
+  static constexpr int kPerLane = kHeadDim / 32;  // neighbouring dimensions
+  float key[kPerLane], value[kPerLane];
+  float2 cos_sin[kPerLane];
 
-// The first n_warps warps' results in order: element i of the group's [group][hd] relative to the common peak.
+  __device__ __forceinline__ void load(const AttentionParams& p, int row, int head, const float2* table, int lane) {
+    const int64_t at = (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim + lane * kPerLane;
+#pragma unroll
+    for (int e = 0; e < kPerLane; ++e) {
+      key[e] = __ldcg(p.k + at + e);
+      value[e] = __ldcg(p.v + at + e);
+      if (table != nullptr) cos_sin[e] = __ldcg(table + (lane * kPerLane + e) % (kHeadDim / 2));
+    }
+  }
+
+  // Norm, rotation, and into the cache, where the warp sees them from here on. scratch: [2 * kHeadDim].
+  __device__ __forceinline__ void append(const AttentionParams& p, const KvHead& cache, int token, float* scratch,
+                                         int lane) {
+    if (p.k_norm != nullptr) {
+      float squares = 0;
+#pragma unroll
+      for (int e = 0; e < kPerLane; ++e) squares += key[e] * key[e];
+      for (int step = 16; step > 0; step /= 2) squares += __shfl_xor_sync(0xffffffffu, squares, step);
+      const float factor = rsqrtf(squares / float(kHeadDim) + p.norm_eps);
+#pragma unroll
+      for (int e = 0; e < kPerLane; ++e) key[e] *= factor * __ldg(p.k_norm + lane * kPerLane + e);
+    }
+#pragma unroll
+    for (int e = 0; e < kPerLane; ++e) {
+      // The other half of the pair is half a head, 16 lanes, away.
+      const float other = __shfl_xor_sync(0xffffffffu, key[e], 16);
+      const float sine = lane < 16 ? -cos_sin[e].y : cos_sin[e].y;
+      scratch[lane * kPerLane + e] = p.n_rot > 0 ? key[e] * cos_sin[e].x + other * sine : key[e];
+      scratch[kHeadDim + lane * kPerLane + e] = value[e];
+    }
+    __syncwarp();
+    store_kv_row(p.kv, cache, 0, token, scratch);
+    store_kv_row(p.kv, cache, 1, token, scratch + kHeadDim);
+    __syncwarp();
+  }
+};
+
+// Sixteen neighbouring outputs of a head, by one thread.
+struct Outputs16 {
+  float v[16];
+
+  __device__ __forceinline__ void add(const float4* from, float weight) {
+#pragma unroll
+    for (int q = 0; q < 4; ++q) {
+      const float4 f = from[q];
+      v[4 * q] += weight * f.x, v[4 * q + 1] += weight * f.y, v[4 * q + 2] += weight * f.z, v[4 * q + 3] += weight * f.w;
+    }
+  }
+  // The same of what another CTA wrote.
+  __device__ __forceinline__ void add_from_l2(const float4* from, float weight) {
+    float4 f[4];
+#pragma unroll
+    for (int q = 0; q < 4; ++q) f[q] = __ldcg(from + q);
+    add(f, weight);
+  }
+  __device__ __forceinline__ void store(float* to, float factor) const {
+#pragma unroll
+    for (int q = 0; q < 4; ++q)
+      reinterpret_cast<float4*>(to)[q] = make_float4(v[4 * q] * factor, v[4 * q + 1] * factor, v[4 * q + 2] * factor,
+                                                     v[4 * q + 3] * factor);
+  }
+  // Codes for the linear that follows: emit16() of emit_row.cuh, without a norm, by one thread.
+  __device__ __forceinline__ void emit(const RowEmission& e, int column, float factor) const {
+    float peak = 0;
+#pragma unroll
+    for (int i = 0; i < 16; ++i) peak = fmaxf(peak, fabsf(v[i] * factor));
+    const float inverse = peak > 0 ? 127.0f / peak : 0.0f;
+    uint32_t words[4] = {};
+    int32_t sum = 0;
+#pragma unroll
+    for (int i = 0; i < 16; ++i) {
+      const int32_t code = __float2int_rn(v[i] * factor * inverse);
+      sum += code;
+      words[i / 4] |= uint32_t(code & 255) << (8 * (i % 4));
+    }
+    *reinterpret_cast<uint4*>(e.row.codes + column) = make_uint4(words[0], words[1], words[2], words[3]);
+    const float scale = peak / 127.0f;
+    e.row.scales[column / 16] = scale;
+    e.row.products[column / 16] = scale * float(sum);
+  }
+};
+
+// The results of a range, by its first n_warps warps, for 16 outputs from i on; relative to the common peak.
 template <int kHeadDim>
-__device__ __forceinline__ float merge_warps(const Shared<kHeadDim>& s, int group, int n_warps, int i, float& peak,
-                                             float& sum) {
+__device__ __forceinline__ Outputs16 merge_warps(const Shared<kHeadDim>& s, int group, int n_warps, int i, float& peak,
+                                                 float& sum) {
   const int row = i / kHeadDim;
   peak = -INFINITY;
   for (int w = 0; w < n_warps; ++w) peak = fmaxf(peak, s.peak[w * 16 + row]);
-  float acc = 0;
+  Outputs16 out{};
   sum = 0;
   for (int w = 0; w < n_warps; ++w) {
     const float weight = exp2f(s.peak[w * 16 + row] - peak);
     sum += weight * s.sum[w * 16 + row];
-    acc += weight * s.acc[w * group * kHeadDim + i];
+    out.add(reinterpret_cast<const float4*>(s.acc + (w * group + row) * Shared<kHeadDim>::kStride + i % kHeadDim), weight);
   }
-  return acc;
+  return out;
 }
 
-// All ranges of a (row, kv head) in order.
+// All ranges of a (row, kv head), in order.
 template <int kHeadDim>
-__device__ __forceinline__ float merge_splits(const float* partials, int stride, int n_active, int group, int i) {
-  const int n = group * kHeadDim, row = i / kHeadDim;
-  float peak = -INFINITY, acc = 0, sum = 0;
-  for (int s = 0; s < n_active; ++s) peak = fmaxf(peak, __ldcg(partials + s * stride + n + row));
+__device__ __forceinline__ Outputs16 merge_ranges(const float* partials, int stride, int n_ranges, int group, int i,
+                                                  float& sum) {
+  const float* peaks = partials + group * kHeadDim + i / kHeadDim;
+  float peak = -INFINITY;
+#pragma unroll 8
+  for (int s = 0; s < n_ranges; ++s) peak = fmaxf(peak, __ldcg(peaks + s * stride));
+  Outputs16 out{};
+  sum = 0;
 #pragma unroll 4
-  for (int s = 0; s < n_active; ++s) {
-    const float* part = partials + s * stride;
-    const float weight = exp2f(__ldcg(part + n + row) - peak);
-    sum += weight * __ldcg(part + n + group + row);
-    acc += weight * __ldcg(part + i);
+  for (int s = 0; s < n_ranges; ++s) {
+    const float weight = exp2f(__ldcg(peaks + s * stride) - peak);
+    sum += weight * __ldcg(peaks + s * stride + group);
+    out.add_from_l2(reinterpret_cast<const float4*>(partials + s * stride + i), weight);
   }
-  return acc / sum;
+  return out;
 }
 
 template <KvFormat F, int kHeadDim, bool kUpper>
@@ -101,73 +175,81 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   __shared__ bool is_last;
   pdl_launch_dependents();
   pdl_wait();
-  const int head = blockIdx.x, split = blockIdx.y, row = blockIdx.z;
-  const int32_t position = p.step.positions[row], sequence = p.step.row_sequence[row];
+  const int head = blockIdx.x, row = blockIdx.z;
+  const int32_t position = p.step.positions[row];
   if (row >= p.step.counts[kStepRows]) return;
   const int group = p.n_head / p.kv.n_head_kv;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int32_t first = p.window > 0 ? max(0, position - p.window + 1) : 0;
-  const Range range = split_range(first, position + 1, p.n_splits, split);
-  if (split >= range.n_active) return;
-  const Shared<kHeadDim> s(shared, group);
-  const int32_t* table = p.step.block_tables + int64_t(sequence) * p.step.n_blocks_per_sequence;
   const float2* cos_sin = p.n_rot > 0 ? p.cos_sin + int64_t(row) * (kHeadDim / 2) : nullptr;
-  // Warps that have any tokens.
-  const int n_warps = min(kAttentionWarps, (range.end - range.begin + 15) / 16);
-
-  if (warp < n_warps) {
-    AttentionTile<F, kHeadDim, kUpper> tile;
-    const float* heads = p.q + (int64_t(row) * p.n_head + head * group) * kHeadDim;
-    tile.load_heads(heads, group, p.q_norm, p.norm_eps, cos_sin, p.scale * kLog2E, lane);
-    const Visibility seen{{first, first}, {position + 1, position + 1}, position + 1};
-    for (int32_t at = range.begin + 16 * warp; at < range.end; at += kSplitTokens) {
-      if (at <= position && position < at + 16) append(p, s, row, head, position, table, cos_sin);
-      tile.add_tokens(kv_head(p.kv, table[at / kKvBlockTokens], head), at % kKvBlockTokens, at, seen, lane);
-    }
-    tile.finish_sums();
-    tile.for_outputs(lane, [&](int r, int d, float v) {
-      if (r < group) s.acc[(warp * group + r) * kHeadDim + d] = v;
-    });
-    if (lane % 4 == 0) {
-#pragma unroll
-      for (int r = 0; r < (kUpper ? 2 : 1); ++r) {
-        s.peak[warp * 16 + lane / 4 + 8 * r] = tile.peak[r];
-        s.sum[warp * 16 + lane / 4 + 8 * r] = tile.sum[r];
-      }
-    }
-  }
-  __syncthreads();
-
+  NewRow<kHeadDim> fresh;
+  fresh.load(p, row, head, cos_sin, lane);
+  const int32_t first = p.window > 0 ? max(0, position - p.window + 1) : 0;
+  const Shared<kHeadDim> s(shared, group);
+  // Every sequence has one row: they have the same index.
+  const int32_t* table = p.step.block_tables + int64_t(row) * p.step.n_blocks_per_sequence;
   const int stride = attention_partial_floats(group, kHeadDim), n = group * kHeadDim;
   const int64_t index = int64_t(row) * p.kv.n_head_kv + head;
-  float* out = p.out + index * n;
   float* partials = p.partials + index * p.n_splits * stride;
-  const auto store = [&](int i, float v) {
-    out[i] = v;
-    if (p.emission.row.codes != nullptr) emit16(p.emission, int(index) * n + i / 16 * 16, v, true);
+  const auto finish = [&](const Outputs16& out, int i, float factor) {
+    out.store(p.out + index * n + i, factor);
+    if (p.emission.row.codes != nullptr) out.emit(p.emission, int(index) * n + i, factor);
   };
-  for (int i = threadIdx.x; i < n; i += blockDim.x) {  // n is a multiple of 64: whole warps
-    float peak, sum;
-    const float acc = merge_warps(s, group, n_warps, i, peak, sum);
-    if (range.n_active == 1) {
-      store(i, acc / sum);
-      continue;
+
+  for (int split = blockIdx.y;; split += gridDim.y) {
+    const Range range = split_range(first, position + 1, p.n_splits, split);
+    if (split >= range.n_active) return;
+    // Warps that have any tokens.
+    const int n_warps = min(kAttentionWarps, (range.end - range.begin + 15) / 16);
+    if (warp < n_warps) {
+      AttentionTile<F, kHeadDim, kUpper> tile;
+      const float* heads = p.q + (int64_t(row) * p.n_head + head * group) * kHeadDim;
+      tile.load_heads(heads, group, p.q_norm, p.norm_eps, cos_sin, p.scale * kLog2E, lane);
+      const Visibility seen{{first, first}, {position + 1, position + 1}, position + 1};
+      for (int32_t at = range.begin + 16 * warp; at < range.end; at += kSplitTokens) {
+        const KvHead cache = kv_head(p.kv, table[at / kKvBlockTokens], head);
+        if (at <= position && position < at + 16) fresh.append(p, cache, position % kKvBlockTokens, s.row, lane);
+        tile.add_tokens(cache, at % kKvBlockTokens, at, seen, lane);
+      }
+      tile.finish_sums();
+      tile.for_outputs(lane, [&](int r, int d, float v) {
+        if (r < group) s.acc[(warp * group + r) * Shared<kHeadDim>::kStride + d] = v;
+      });
+      if (lane % 4 == 0) {
+#pragma unroll
+        for (int r = 0; r < (kUpper ? 2 : 1); ++r) {
+          s.peak[warp * 16 + lane / 4 + 8 * r] = tile.peak[r];
+          s.sum[warp * 16 + lane / 4 + 8 * r] = tile.sum[r];
+        }
+      }
     }
-    partials[split * stride + i] = acc;
-    if (i % kHeadDim != 0) continue;
-    partials[split * stride + n + i / kHeadDim] = peak;
-    partials[split * stride + n + group + i / kHeadDim] = sum;
+    __syncthreads();
+    for (int i = 16 * threadIdx.x; i < n; i += 16 * blockDim.x) {
+      float peak, sum;
+      const Outputs16 out = merge_warps(s, group, n_warps, i, peak, sum);
+      if (range.n_active == 1) {
+        finish(out, i, 1 / sum);
+        continue;
+      }
+      out.store(partials + split * stride + i, 1);
+      if (i % kHeadDim != 0) continue;
+      partials[split * stride + n + i / kHeadDim] = peak;
+      partials[split * stride + n + group + i / kHeadDim] = sum;
+    }
+    if (range.n_active == 1) return;
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) is_last = atomicAdd(p.arrived + index, 1u) == uint32_t(range.n_active - 1);
+    __syncthreads();
+    if (!is_last) continue;
+    __threadfence();
+    if (threadIdx.x == 0) p.arrived[index] = 0;
+    for (int i = 16 * threadIdx.x; i < n; i += 16 * blockDim.x) {
+      float sum;
+      const Outputs16 out = merge_ranges<kHeadDim>(partials, stride, range.n_active, group, i, sum);
+      finish(out, i, 1 / sum);
+    }
+    return;
   }
-  if (range.n_active == 1) return;
-  __threadfence();
-  __syncthreads();
-  if (threadIdx.x == 0) is_last = atomicAdd(p.arrived + index, 1u) == uint32_t(range.n_active - 1);
-  __syncthreads();
-  if (!is_last) return;
-  __threadfence();
-  if (threadIdx.x == 0) p.arrived[index] = 0;
-  for (int i = threadIdx.x; i < n; i += blockDim.x)
-    store(i, merge_splits<kHeadDim>(partials, stride, range.n_active, group, i));
 }
 
 }  // namespace
@@ -178,10 +260,10 @@ using dunlin::cuda::KvFormat;
 
 // Groups of up to 8 query heads leave the upper half of an mma idle; those of up to 16 use it.
 #define DUNLIN_ATTN_DECODE(name, format, head_dim)                                               \
-  extern "C" __global__ void __launch_bounds__(256, 1) attn_decode_##name(AttentionParams p) {   \
+  extern "C" __global__ void __launch_bounds__(128, 2) attn_decode_##name(AttentionParams p) {   \
     dunlin::cuda::attend<format, head_dim, false>(p);                                            \
   }                                                                                              \
-  extern "C" __global__ void __launch_bounds__(256, 1) attn_decode16_##name(AttentionParams p) { \
+  extern "C" __global__ void __launch_bounds__(128, 2) attn_decode16_##name(AttentionParams p) { \
     dunlin::cuda::attend<format, head_dim, true>(p);                                             \
   }
 

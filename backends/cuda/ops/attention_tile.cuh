@@ -149,16 +149,20 @@ struct AttentionTile {
         if (position + at < seen.stored) values[c][i] = Rows::load8(head, 1, token + at, 64 * c + 8 * g);
       }
     }
+    // Four sums that do not wait for each other, per eight tokens.
     float s[2][4] = {};
 #pragma unroll
     for (int j = 0; j < 2; ++j) {
+      float part[3][4] = {};
 #pragma unroll
       for (int c = 0; c < kChunks; ++c) {
         mma_f16(s[j], q_high[c][0], keys[j][c].x, keys[j][c].y);
-        mma_f16(s[j], q_high[c][1], keys[j][c].z, keys[j][c].w);
-        mma_f16(s[j], q_low[c][0], keys[j][c].x, keys[j][c].y);
-        mma_f16(s[j], q_low[c][1], keys[j][c].z, keys[j][c].w);
+        mma_f16(part[0], q_high[c][1], keys[j][c].z, keys[j][c].w);
+        mma_f16(part[1], q_low[c][0], keys[j][c].x, keys[j][c].y);
+        mma_f16(part[2], q_low[c][1], keys[j][c].z, keys[j][c].w);
       }
+#pragma unroll
+      for (int e = 0; e < 4; ++e) s[j][e] += part[0][e] + (part[1][e] + part[2][e]);
     }
     softmax(s, position, seen, t);
     uint32_t p_high[4], p_low[4];

@@ -20,7 +20,8 @@ extern "C" __global__ void __launch_bounds__(256) embed(dunlin::cuda::EmbedParam
       v = matrix_element(p.table, token, k);
       p.out[int64_t(blockIdx.x) * p.table.k + k] = v;
     }
-    if (p.emission.row.codes != nullptr) emit16(p.emission, k / 16 * 16, v, k < k_end);
+    if (p.emission.row.codes == nullptr) continue;
+    emit16(p.emission, k / 16 * 16, v, emission_weight(p.emission, k, k < p.table.k), k < k_end);
   }
 }
 
@@ -31,7 +32,8 @@ extern "C" __global__ void __launch_bounds__(256) emit_row(dunlin::cuda::EmitPar
   const int k_end = (p.k + 15) / 16 * 16;
   for (int first = blockIdx.x * blockDim.x; first < k_end; first += gridDim.x * blockDim.x) {
     const int k = first + threadIdx.x;
-    emit16(p.emission, k / 16 * 16, k < p.k ? __ldcg(p.x + k) : 0.0f, k < k_end);
+    const float v = k < p.k ? __ldcg(p.x + k) : 0.0f;
+    emit16(p.emission, k / 16 * 16, v, emission_weight(p.emission, k, k < p.k), k < k_end);
   }
 }
 

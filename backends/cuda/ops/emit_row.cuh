@@ -7,9 +7,14 @@
 
 namespace dunlin::cuda {
 
+// The norm's weight of an output, or 1: to be loaded long before it is needed.
+__device__ __forceinline__ float emission_weight(const RowEmission& e, int column, bool active) {
+  return e.norm_weight != nullptr && active ? __ldg(e.norm_weight + column) : 1.0f;
+}
+
 // 16 lanes, aligned, hold value i of the group that begins at `column`, lane % 16 = i. All lanes of the warp must
-// call; active: this lane's group exists (its lanes agree).
-__device__ __forceinline__ void emit16(const RowEmission& e, int column, float value, bool active) {
+// call; active: this lane's group exists (its lanes agree). weight: emission_weight().
+__device__ __forceinline__ void emit16(const RowEmission& e, int column, float value, float weight, bool active) {
   const int i = threadIdx.x % 16;
   float scaled = active ? value : 0.0f;
   if (e.norm_weight != nullptr) {
@@ -17,7 +22,7 @@ __device__ __forceinline__ void emit16(const RowEmission& e, int column, float v
 #pragma unroll
     for (int step = 8; step > 0; step /= 2) squares += __shfl_xor_sync(0xffffffffu, squares, step);
     if (active && i == 0) e.row.squares[column / 16] = squares;
-    if (active) scaled *= __ldg(e.norm_weight + column + i);
+    scaled *= weight;
   }
   float peak = fabsf(scaled);
 #pragma unroll

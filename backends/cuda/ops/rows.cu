@@ -2,7 +2,7 @@
 // neighbours; these are the plain forms. Grid: (rows of the capacity, parts). Block: 256.
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/device/row_params.h"
-#include "backends/cuda/ops/linear_epilogue.cuh"
+#include "backends/cuda/ops/strip.cuh"
 
 namespace dunlin::cuda {
 namespace {

@@ -5,8 +5,8 @@
 // Grid: (ceil(n_strips / strips_per_cta), slabs). Block: 32 * strips_per_cta * parts, at most 256. Dynamic
 // shared memory: block / 32 * 16 * rows * 4 bytes.
 #include "backends/cuda/device/pdl.cuh"
-#include "backends/cuda/ops/linear_epilogue.cuh"
 #include "backends/cuda/ops/skinny_tiles.cuh"
+#include "backends/cuda/ops/strip.cuh"
 
 namespace dunlin::cuda {
 namespace {
@@ -44,9 +44,11 @@ __device__ __forceinline__ void skinny(const LinearParams& p) {
   if (n_rows <= 0) return;
   Sums<NB> acc = {};
   if (first_strip + slot < p.n_strips) {
-    const Strip strip = p.strips[first_strip + slot];
+    const StripRef strip = strip_ref(p, first_strip + slot);
+    const Plane plane = p.segments[strip.segment].plane;
+    const uint8_t* tiles = strip_tiles(p, strip);
     for (int i = part; i < p.n_tiles; i += n_parts)
-      add_tile<NB>(strip, p.rows, blockIdx.y * NB, p.n_tiles, i, p.k, lane, acc);
+      add_tile<NB>(plane, tiles, p.rows, blockIdx.y * NB, p.n_tiles, i, p.k, lane, acc);
   }
   store_partial<NB>(partials + warp * kSize, acc, lane);
   __syncthreads();
@@ -56,8 +58,14 @@ __device__ __forceinline__ void skinny(const LinearParams& p) {
     if (first_strip + out_slot >= p.n_strips || m >= n_rows) continue;
     float value = sum_parts<NB>(partials, out_slot, n_slots, n_parts, at % kSize);
     if (p.glu) value = silu(value) * sum_parts<NB>(partials, out_slot + 1, n_slots, n_parts, at % kSize);
-    const Strip& to = p.strips[first_strip + out_slot];
-    if (row < to.n_rows) store_output(to, row, first_row + m, value);
+    const StripRef ref = strip_ref(p, first_strip + out_slot);
+    const LinearSegment& to = p.segments[p.glu ? 0 : ref.segment];
+    const int column = ref.row + row;
+    if (column >= to.n) continue;
+    const int64_t out = int64_t(first_row + m) * to.n + column;
+    if (to.bias != nullptr) value += to.bias[column];
+    if (to.residual != nullptr) value += to.residual[out];
+    to.out[out] = value;
   }
 }
 

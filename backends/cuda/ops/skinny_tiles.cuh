@@ -29,16 +29,16 @@ struct RowScales {
   uint32_t word[2][4];
 };
 __device__ __forceinline__ RowScales load_row_scales(const uint8_t* scales, int g) {
-  const uint4 a = load_weights(scales + 32 * g), b = load_weights(scales + 32 * g + 16);
+  const uint4 a = FromGlobal::load16(scales + 32 * g), b = FromGlobal::load16(scales + 32 * g + 16);
   return {{{a.x, a.z, b.x, b.z}, {a.y, a.w, b.y, b.w}}};
 }
 
 template <Plane P, int NB>
-__device__ __forceinline__ void add_tile_min(const Strip& strip, const QuantizedRows& x, int first_group, int n_tiles,
+__device__ __forceinline__ void add_tile_min(const uint8_t* tiles, const QuantizedRows& x, int first_group, int n_tiles,
                                              int i, int lane, Sums<NB>& acc) {
   const int g = lane / 4, t = lane % 4;
-  const uint8_t* p = strip.tiles + int64_t(i) * plane_info(P).tile_bytes;
-  Tile<P> tile;
+  const uint8_t* p = tiles + int64_t(i) * plane_info(P).tile_bytes;
+  Tile<P, FromGlobal> tile;
   tile.load(p, lane);
   const RowScales s = load_row_scales(p + plane_info(P).scale_offset, g);
   int32_t sums[NB][4] = {};
@@ -93,12 +93,12 @@ __device__ __forceinline__ void add_tile_min(const Strip& strip, const Quantized
 }
 
 template <int NB>
-__device__ __forceinline__ void add_tile_w6k(const Strip& strip, const QuantizedRows& x, int first_group, int n_tiles,
+__device__ __forceinline__ void add_tile_w6k(const uint8_t* tiles, const QuantizedRows& x, int first_group, int n_tiles,
                                              int i, int lane, Sums<NB>& acc) {
   const int g = lane / 4, t = lane % 4;
   constexpr PlaneInfo kInfo = plane_info(Plane::kW6K);
-  const uint8_t* p = strip.tiles + int64_t(i) * kInfo.tile_bytes;
-  Tile<Plane::kW6K> tile;
+  const uint8_t* p = tiles + int64_t(i) * kInfo.tile_bytes;
+  Tile<Plane::kW6K, FromGlobal> tile;
   tile.load(p, lane);
   const RowScales s = load_row_scales(p + kInfo.scale_offset, g);
   float d[2];
@@ -145,17 +145,17 @@ __device__ __forceinline__ void add_tile_w6k(const Strip& strip, const Quantized
 }
 
 template <Plane P, int NB>
-__device__ __forceinline__ void add_tile_32(const Strip& strip, const QuantizedRows& x, int first_group, int n_tiles,
+__device__ __forceinline__ void add_tile_32(const uint8_t* tiles, const QuantizedRows& x, int first_group, int n_tiles,
                                             int i, int k, int lane, Sums<NB>& acc) {
   const int g = lane / 4, t = lane % 4;
   constexpr PlaneInfo kInfo = plane_info(P);
 #pragma unroll 1
   for (int half = 0; half < 2; ++half) {
     if (256 * i + 128 * half >= k) break;
-    const uint8_t* p = strip.tiles + int64_t(2 * i + half) * kInfo.tile_bytes;
-    Tile<P> tile;
+    const uint8_t* p = tiles + int64_t(2 * i + half) * kInfo.tile_bytes;
+    Tile<P, FromGlobal> tile;
     tile.load(p, lane);
-    const uint4 scales = load_weights(p + kInfo.scale_offset + 16 * g);
+    const uint4 scales = FromGlobal::load16(p + kInfo.scale_offset + 16 * g);
 #pragma unroll
     for (int q = 0; q < 2; ++q) {
       uint4 codes[NB];
@@ -184,21 +184,21 @@ __device__ __forceinline__ void add_tile_32(const Strip& strip, const QuantizedR
 }
 
 template <int NB>
-__device__ __forceinline__ void add_tile(const Strip& strip, const QuantizedRows& x, int first_group, int n_tiles,
-                                         int i, int k, int lane, Sums<NB>& acc) {
-  switch (strip.plane) {  // the same for all lanes
+__device__ __forceinline__ void add_tile(Plane plane, const uint8_t* tiles, const QuantizedRows& x, int first_group,
+                                         int n_tiles, int i, int k, int lane, Sums<NB>& acc) {
+  switch (plane) {  // the same for all lanes
     case Plane::kW4K:
-      return add_tile_min<Plane::kW4K, NB>(strip, x, first_group, n_tiles, i, lane, acc);
+      return add_tile_min<Plane::kW4K, NB>(tiles, x, first_group, n_tiles, i, lane, acc);
     case Plane::kW5K:
-      return add_tile_min<Plane::kW5K, NB>(strip, x, first_group, n_tiles, i, lane, acc);
+      return add_tile_min<Plane::kW5K, NB>(tiles, x, first_group, n_tiles, i, lane, acc);
     case Plane::kW6K:
-      return add_tile_w6k<NB>(strip, x, first_group, n_tiles, i, lane, acc);
+      return add_tile_w6k<NB>(tiles, x, first_group, n_tiles, i, lane, acc);
     case Plane::kW4:
-      return add_tile_32<Plane::kW4, NB>(strip, x, first_group, n_tiles, i, k, lane, acc);
+      return add_tile_32<Plane::kW4, NB>(tiles, x, first_group, n_tiles, i, k, lane, acc);
     case Plane::kW5:
-      return add_tile_32<Plane::kW5, NB>(strip, x, first_group, n_tiles, i, k, lane, acc);
+      return add_tile_32<Plane::kW5, NB>(tiles, x, first_group, n_tiles, i, k, lane, acc);
     default:
-      return add_tile_32<Plane::kW8, NB>(strip, x, first_group, n_tiles, i, k, lane, acc);
+      return add_tile_32<Plane::kW8, NB>(tiles, x, first_group, n_tiles, i, k, lane, acc);
   }
 }
 
