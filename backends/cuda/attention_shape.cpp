@@ -5,8 +5,6 @@
 namespace dunlin::cuda {
 namespace {
 
-// More splits are more partial results to merge.
-constexpr int32_t kMaxSplits = 64;
 constexpr int32_t kDecodeCtasPerSm = 2;
 constexpr int32_t kMaxGroup = 16;  // rows of an mma
 
@@ -41,7 +39,7 @@ AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, in
   const Choice choice = choose(kv, kernels);
   if (choice.decode.function != nullptr && group <= kMaxGroup) {
     shape.decode = group <= 8 ? choice.decode : choice.decode16;
-    shape.n_splits = std::clamp(limits.n_sm / attrs.n_head_kv, 1, kMaxSplits);
+    shape.n_splits = std::clamp(kDecodeCtasPerSm * limits.n_sm / attrs.n_head_kv, 1, kMaxAttentionSplits);
     // A CTA takes more than one range where there are enough CTAs anyway.
     const int32_t ctas = std::clamp(kDecodeCtasPerSm * limits.n_sm / (attrs.n_head_kv * n_rows), 1, shape.n_splits);
     shape.decode_grid = {uint32_t(attrs.n_head_kv), uint32_t(ctas), rows};

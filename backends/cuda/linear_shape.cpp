@@ -7,7 +7,7 @@
 namespace dunlin::cuda {
 namespace {
 
-constexpr int32_t kGemvWarps = 12;   // ops/gemv.cu: kMaxWarps
+constexpr int32_t kGemvWarps = 12;   // ops/gemv.cu: launch bounds
 constexpr int32_t kSkinnyWarps = 8;  // ops/skinny.cu: launch bounds
 constexpr int32_t kMinStages = 2, kMaxStages = 4;
 // Shared memory that the system and the kernel itself take of a CTA's share.
@@ -22,52 +22,30 @@ int32_t shared_share(const DeviceLimits& limits) {
   return (limits.has_pdl ? limits.max_shared_bytes / 2 : limits.max_shared_bytes) - kReservedShared;
 }
 
-struct GemvSplit {
-  int32_t strips = 1, parts = 1;
-};
-
-// Cycles of an SM, roughly: a turn's tiles come at memory's pace or, if there are few warps, at a tile's own;
-// then the turn's sums are put together. Measured on H200; what matters is the order of the candidates.
-double gemv_cost(const LinearSize& size, const GemvSplit& split, const DeviceLimits& limits) {
-  constexpr double kBytesPerCycle = 19.5, kTileCycles = 1400, kTurnCycles = 400;
-  const int32_t warps = split.strips * split.parts;
-  const int32_t turns = divide_up(divide_up(size.n_strips, split.strips), limits.n_sm);
-  const double tile = std::max(kTileCycles, warps * double(size.tile_bytes) / kBytesPerCycle);
-  return turns * (divide_up(size.n_tiles, split.parts) * tile + kTurnCycles);
-}
-
-int32_t row_bytes_shared(const LinearSize& size) {
-  return size.n_tiles * kRow16TileBytes;
-}
-
-bool fits(const LinearSize& size, const GemvSplit& split, int32_t n_stages, const DeviceLimits& limits) {
-  return split.strips * split.parts * n_stages * size.tile_bytes + row_bytes_shared(size) <= shared_share(limits);
-}
-
-GemvSplit choose_gemv_split(const LinearSize& size, const DeviceLimits& limits) {
+// Matches the division of shared memory in ops/gemv.cu.
+int32_t gemv_shared_bytes(const LinearSize& size, int32_t n_ctas, int32_t n_warps, int32_t n_stages) {
   const int32_t unit = size.glu ? 2 : 1;
-  GemvSplit best{unit, 1};
-  for (int32_t strips = unit; strips <= kGemvWarps; strips += unit) {
-    for (int32_t parts = 1; strips * parts <= kGemvWarps && parts <= size.n_tiles; ++parts) {
-      const GemvSplit split{strips, parts};
-      if (fits(size, split, kMinStages, limits) && gemv_cost(size, split, limits) < gemv_cost(size, best, limits))
-        best = split;
-    }
-  }
-  return best;
+  const int32_t strips = divide_up(size.n_strips / unit, n_ctas) * unit;
+  return n_warps * n_stages * size.tile_bytes + size.n_tiles * kRow16TileBytes +
+         (strips + n_warps) * kStripRows * int32_t(sizeof(float));
 }
 
 LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels) {
   LinearShape shape;
-  const GemvSplit split = choose_gemv_split(size, limits);
-  const int32_t warps = split.strips * split.parts;
   shape.kernel = kernels.gemv;
-  shape.strips_per_cta = split.strips;
+  const int32_t unit = size.glu ? 2 : 1;
+  // One CTA an SM: the other half is the next kernel's, whose first weights come while this one ends.
+  const int32_t n_ctas = std::min(size.n_strips / unit, limits.n_sm);
+  const int32_t tiles = divide_up(size.n_strips / unit, n_ctas) * unit * size.n_tiles;
+  int32_t n_warps = std::min(tiles, kGemvWarps);
+  while (n_warps > 1 && gemv_shared_bytes(size, n_ctas, n_warps, kMinStages) > shared_share(limits)) --n_warps;
   shape.n_stages = kMinStages;
-  while (shape.n_stages < kMaxStages && fits(size, split, shape.n_stages + 1, limits)) ++shape.n_stages;
-  shape.grid.x = uint32_t(std::min(divide_up(size.n_strips, split.strips), limits.n_sm));
-  shape.block = uint32_t(32 * warps);
-  shape.shared_bytes = uint32_t(warps * shape.n_stages * size.tile_bytes + row_bytes_shared(size));
+  while (shape.n_stages < kMaxStages &&
+         gemv_shared_bytes(size, n_ctas, n_warps, shape.n_stages + 1) <= shared_share(limits))
+    ++shape.n_stages;
+  shape.grid.x = uint32_t(n_ctas);
+  shape.block = uint32_t(32 * n_warps);
+  shape.shared_bytes = uint32_t(gemv_shared_bytes(size, n_ctas, n_warps, shape.n_stages));
   return shape;
 }
 

@@ -40,6 +40,8 @@ static_assert(std::is_trivially_copyable_v<AttentionParams>);
 
 // A CTA of attn_decode takes at least this many tokens: a turn of all its warps.
 inline constexpr int32_t kAttentionWarps = 4;
+// More ranges are more partial results to merge.
+inline constexpr int32_t kMaxAttentionSplits = 64;
 inline constexpr int32_t kSplitTokens = 16 * kAttentionWarps;
 // Query rows of a CTA of attn_prefill.
 inline constexpr int32_t kPrefillTileRows = 64;

@@ -88,90 +88,65 @@ struct NewRow {
   }
 };
 
-// Sixteen neighbouring outputs of a head, by one thread.
-struct Outputs16 {
-  float v[16];
+// Four neighbouring outputs of a head, by one thread; four lanes have a group of 16.
+struct Outputs4 {
+  float v[4];
 
-  __device__ __forceinline__ void add(const float4* from, float weight) {
-#pragma unroll
-    for (int q = 0; q < 4; ++q) {
-      const float4 f = from[q];
-      v[4 * q] += weight * f.x, v[4 * q + 1] += weight * f.y, v[4 * q + 2] += weight * f.z, v[4 * q + 3] += weight * f.w;
-    }
+  __device__ __forceinline__ void add(const float4& f, float weight) {
+    v[0] += weight * f.x, v[1] += weight * f.y, v[2] += weight * f.z, v[3] += weight * f.w;
   }
-  // The same of what another CTA wrote.
-  __device__ __forceinline__ void add_from_l2(const float4* from, float weight) {
-    float4 f[4];
-#pragma unroll
-    for (int q = 0; q < 4; ++q) f[q] = __ldcg(from + q);
-    add(f, weight);
+  __device__ __forceinline__ void store(float* to) const {
+    *reinterpret_cast<float4*>(to) = make_float4(v[0], v[1], v[2], v[3]);
   }
-  __device__ __forceinline__ void store(float* to, float factor) const {
-#pragma unroll
-    for (int q = 0; q < 4; ++q)
-      reinterpret_cast<float4*>(to)[q] = make_float4(v[4 * q] * factor, v[4 * q + 1] * factor, v[4 * q + 2] * factor,
-                                                     v[4 * q + 3] * factor);
-  }
-  // Codes for the linear that follows: emit16() of emit_row.cuh, without a norm, by one thread.
-  __device__ __forceinline__ void emit(const RowEmission& e, int column, float factor) const {
-    float peak = 0;
-#pragma unroll
-    for (int i = 0; i < 16; ++i) peak = fmaxf(peak, fabsf(v[i] * factor));
+  // Codes for the linear that follows: emit16() of emit_row.cuh, without a norm, by the four lanes of `lanes`.
+  __device__ __forceinline__ void emit(const RowEmission& e, int column, uint32_t lanes) const {
+    float peak = fmaxf(fmaxf(fabsf(v[0]), fabsf(v[1])), fmaxf(fabsf(v[2]), fabsf(v[3])));
+    peak = fmaxf(peak, __shfl_xor_sync(lanes, peak, 1));
+    peak = fmaxf(peak, __shfl_xor_sync(lanes, peak, 2));
     const float inverse = peak > 0 ? 127.0f / peak : 0.0f;
-    uint32_t words[4] = {};
+    uint32_t word = 0;
     int32_t sum = 0;
 #pragma unroll
-    for (int i = 0; i < 16; ++i) {
-      const int32_t code = __float2int_rn(v[i] * factor * inverse);
+    for (int i = 0; i < 4; ++i) {
+      const int32_t code = __float2int_rn(v[i] * inverse);
       sum += code;
-      words[i / 4] |= uint32_t(code & 255) << (8 * (i % 4));
+      word |= uint32_t(code & 255) << (8 * i);
     }
-    *reinterpret_cast<uint4*>(e.row.codes + column) = make_uint4(words[0], words[1], words[2], words[3]);
+    sum += __shfl_xor_sync(lanes, sum, 1);
+    sum += __shfl_xor_sync(lanes, sum, 2);
+    *reinterpret_cast<uint32_t*>(e.row.codes + column) = word;
+    if (column % 16 != 0) return;
     const float scale = peak / 127.0f;
     e.row.scales[column / 16] = scale;
     e.row.products[column / 16] = scale * float(sum);
   }
 };
 
-// The results of a range, by its first n_warps warps, for 16 outputs from i on; relative to the common peak.
-template <int kHeadDim>
-__device__ __forceinline__ Outputs16 merge_warps(const Shared<kHeadDim>& s, int group, int n_warps, int i, float& peak,
-                                                 float& sum) {
-  const int row = i / kHeadDim;
-  peak = -INFINITY;
-  for (int w = 0; w < n_warps; ++w) peak = fmaxf(peak, s.peak[w * 16 + row]);
-  Outputs16 out{};
-  sum = 0;
-  for (int w = 0; w < n_warps; ++w) {
-    const float weight = exp2f(s.peak[w * 16 + row] - peak);
-    sum += weight * s.sum[w * 16 + row];
-    out.add(reinterpret_cast<const float4*>(s.acc + (w * group + row) * Shared<kHeadDim>::kStride + i % kHeadDim), weight);
+// The weights of n partial results of each row, relative to their common peak and, if normalized, to their sum:
+// weights[i * kMaxRows + row]. peak_of and sum_of (i, row) give what is known of each. Ends with a barrier.
+constexpr int kMaxRows = 16;
+template <typename PeakOf, typename SumOf>
+__device__ __forceinline__ void fill_weights(float* weights, float* peaks, float* sums, int n, int group,
+                                             bool normalized, PeakOf peak_of, SumOf sum_of) {
+  // A warp a row, a lane every 32nd partial result.
+  const int lane = threadIdx.x % 32;
+  for (int row = threadIdx.x / 32; row < group; row += kAttentionWarps) {
+    float peak = -INFINITY, sum = 0;
+    for (int i = lane; i < n; i += 32) peak = fmaxf(peak, peak_of(i, row));
+    for (int step = 16; step > 0; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(0xffffffffu, peak, step));
+    for (int i = lane; i < n; i += 32) sum += exp2f(peak_of(i, row) - peak) * sum_of(i, row);
+    for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
+    const float factor = normalized ? 1 / sum : 1.0f;
+    for (int i = lane; i < n; i += 32) weights[i * kMaxRows + row] = exp2f(peak_of(i, row) - peak) * factor;
+    if (lane == 0) peaks[row] = peak, sums[row] = sum;
   }
-  return out;
-}
-
-// All ranges of a (row, kv head), in order.
-template <int kHeadDim>
-__device__ __forceinline__ Outputs16 merge_ranges(const float* partials, int stride, int n_ranges, int group, int i,
-                                                  float& sum) {
-  const float* peaks = partials + group * kHeadDim + i / kHeadDim;
-  float peak = -INFINITY;
-#pragma unroll 8
-  for (int s = 0; s < n_ranges; ++s) peak = fmaxf(peak, __ldcg(peaks + s * stride));
-  Outputs16 out{};
-  sum = 0;
-#pragma unroll 4
-  for (int s = 0; s < n_ranges; ++s) {
-    const float weight = exp2f(__ldcg(peaks + s * stride) - peak);
-    sum += weight * __ldcg(peaks + s * stride + group);
-    out.add_from_l2(reinterpret_cast<const float4*>(partials + s * stride + i), weight);
-  }
-  return out;
+  __syncthreads();
 }
 
 template <KvFormat F, int kHeadDim, bool kUpper>
 __device__ __forceinline__ void attend(const AttentionParams& p) {
   extern __shared__ __align__(16) float shared[];
+  __shared__ float weights[kMaxAttentionSplits * kMaxRows], peaks[kMaxRows], sums[kMaxRows];
   __shared__ bool is_last;
   pdl_launch_dependents();
   pdl_wait();
@@ -190,9 +165,11 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   const int stride = attention_partial_floats(group, kHeadDim), n = group * kHeadDim;
   const int64_t index = int64_t(row) * p.kv.n_head_kv + head;
   float* partials = p.partials + index * p.n_splits * stride;
-  const auto finish = [&](const Outputs16& out, int i, float factor) {
-    out.store(p.out + index * n + i, factor);
-    if (p.emission.row.codes != nullptr) out.emit(p.emission, int(index) * n + i, factor);
+  // The thread's items are four outputs each; all four lanes of a group of 16 are here or none.
+  const uint32_t quad = 0xfu << (lane / 4 * 4);
+  const auto finish = [&](const Outputs4& out, int i) {
+    out.store(p.out + index * n + i);
+    if (p.emission.row.codes != nullptr) out.emit(p.emission, int(index) * n + i, quad);
   };
 
   for (int split = blockIdx.y;; split += gridDim.y) {
@@ -223,19 +200,28 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
       }
     }
     __syncthreads();
-    for (int i = 16 * threadIdx.x; i < n; i += 16 * blockDim.x) {
-      float peak, sum;
-      const Outputs16 out = merge_warps(s, group, n_warps, i, peak, sum);
-      if (range.n_active == 1) {
-        finish(out, i, 1 / sum);
-        continue;
+    const bool alone = range.n_active == 1;
+    fill_weights(
+        weights, peaks, sums, n_warps, group, alone, [&](int w, int r) { return s.peak[w * 16 + r]; },
+        [&](int w, int r) { return s.sum[w * 16 + r]; });
+    float* partial = partials + split * stride;
+    for (int i = 4 * threadIdx.x; i < n; i += 4 * blockDim.x) {
+      const int r = i / kHeadDim;
+      Outputs4 out{};
+      for (int w = 0; w < n_warps; ++w)
+        out.add(*reinterpret_cast<const float4*>(s.acc + (w * group + r) * Shared<kHeadDim>::kStride + i % kHeadDim),
+                weights[w * kMaxRows + r]);
+      if (alone) {
+        finish(out, i);
+      } else {
+        out.store(partial + i);
       }
-      out.store(partials + split * stride + i, 1);
-      if (i % kHeadDim != 0) continue;
-      partials[split * stride + n + i / kHeadDim] = peak;
-      partials[split * stride + n + group + i / kHeadDim] = sum;
     }
-    if (range.n_active == 1) return;
+    if (alone) return;
+    if (threadIdx.x < group) {
+      partial[n + threadIdx.x] = peaks[threadIdx.x];
+      partial[n + group + threadIdx.x] = sums[threadIdx.x];
+    }
     __threadfence();
     __syncthreads();
     if (threadIdx.x == 0) is_last = atomicAdd(p.arrived + index, 1u) == uint32_t(range.n_active - 1);
@@ -243,10 +229,16 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
     if (!is_last) continue;
     __threadfence();
     if (threadIdx.x == 0) p.arrived[index] = 0;
-    for (int i = 16 * threadIdx.x; i < n; i += 16 * blockDim.x) {
-      float sum;
-      const Outputs16 out = merge_ranges<kHeadDim>(partials, stride, range.n_active, group, i, sum);
-      finish(out, i, 1 / sum);
+    fill_weights(
+        weights, peaks, sums, range.n_active, group, true,
+        [&](int i, int r) { return __ldcg(partials + i * stride + n + r); },
+        [&](int i, int r) { return __ldcg(partials + i * stride + n + group + r); });
+    for (int i = 4 * threadIdx.x; i < n; i += 4 * blockDim.x) {
+      Outputs4 out{};
+#pragma unroll 8
+      for (int q = 0; q < range.n_active; ++q)
+        out.add(__ldcg(reinterpret_cast<const float4*>(partials + q * stride + i)), weights[q * kMaxRows + i / kHeadDim]);
+      finish(out, i);
     }
     return;
   }

@@ -49,17 +49,22 @@ struct TileInput {
 template <bool kSigned, typename Operand>
 __device__ __forceinline__ void half_dots(const TileInput& x, int h, int lane, Operand operand, int32_t (&c)[4]) {
   const int g = lane / 4;
+  // Two chains: an mma that waits for another costs more than an addition.
+  int32_t other[4] = {};
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
     uint32_t a[4];
     operand(j, a);
     const uint32_t b0 = g == 2 * j ? x.codes[h] : 0u, b1 = g == 2 * j + 1 ? x.codes[h] : 0u;
+    int32_t(&sums)[4] = j % 2 == 0 ? c : other;
     if constexpr (kSigned) {
-      mma_s8s8(c, a, b0, b1);
+      mma_s8s8(sums, a, b0, b1);
     } else {
-      mma_u8s8(c, a, b0, b1);
+      mma_u8s8(sums, a, b0, b1);
     }
   }
+#pragma unroll
+  for (int v = 0; v < 4; ++v) c[v] += other[v];
 }
 
 // W4K and W5K. acc: the sums of rows g and g + 8 over the lane's columns.
