@@ -5,7 +5,6 @@
 namespace dunlin::cuda {
 namespace {
 
-constexpr int32_t kDecodeCtasPerSm = 2;
 constexpr int32_t kMaxGroup = 16;  // rows of an mma
 
 struct Choice {
@@ -31,17 +30,17 @@ uint32_t decode_shared_bytes(int32_t group, int32_t head_dim) {
 
 }  // namespace
 
-AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, int32_t n_rows, int32_t n_sequences,
-                               const DeviceLimits& limits, const Kernels& kernels) {
+AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, int32_t n_rows,
+                               int32_t n_sequences, const DeviceLimits& limits, const Kernels& kernels) {
   AttentionShape shape;
   const auto rows = uint32_t(n_rows);
   const int32_t group = attrs.n_head / attrs.n_head_kv, head_dim = attrs.head_dim;
   const Choice choice = choose(kv, kernels);
   if (choice.decode.function != nullptr && group <= kMaxGroup) {
     shape.decode = group <= 8 ? choice.decode : choice.decode16;
-    shape.n_splits = std::clamp(kDecodeCtasPerSm * limits.n_sm / attrs.n_head_kv, 1, kMaxAttentionSplits);
+    shape.n_splits = std::clamp(limits.n_sm / attrs.n_head_kv, 1, kMaxAttentionSplits);
     // A CTA takes more than one range where there are enough CTAs anyway.
-    const int32_t ctas = std::clamp(kDecodeCtasPerSm * limits.n_sm / (attrs.n_head_kv * n_rows), 1, shape.n_splits);
+    const int32_t ctas = std::clamp(limits.n_sm / (attrs.n_head_kv * n_rows), 1, shape.n_splits);
     shape.decode_grid = {uint32_t(attrs.n_head_kv), uint32_t(ctas), rows};
     shape.decode_shared_bytes = decode_shared_bytes(group, head_dim);
   }

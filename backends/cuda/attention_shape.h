@@ -1,5 +1,5 @@
-// Which attention kernels serve a layer, and how they are spread over the device: a function of the layer, the
-// capacity and the device only.
+// Which attention kernels serve a layer, and how they are spread over the device: a function of the layer,
+// the capacity and the device only.
 #pragma once
 
 #include "backends/cuda/kernels.h"
@@ -22,7 +22,7 @@ struct AttentionShape {
   uint32_t general_shared_bytes = 0;
 };
 
-AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, int32_t n_rows, int32_t n_sequences,
-                               const DeviceLimits& limits, const Kernels& kernels);
+AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, int32_t n_rows,
+                               int32_t n_sequences, const DeviceLimits& limits, const Kernels& kernels);
 
 }  // namespace dunlin::cuda

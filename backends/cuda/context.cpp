@@ -25,7 +25,8 @@ Result<std::unique_ptr<Context>> Context::open(std::shared_ptr<const Driver> dri
       c->check(d.cuDevicePrimaryCtxRetain(&context, c->device_), "opening the CUDA device's context"));
   c->context_ = context;
   DUNLIN_RETURN_IF_ERROR(c->make_current());
-  DUNLIN_RETURN_IF_ERROR(c->check(d.cuStreamCreate(&c->stream_, CU_STREAM_NON_BLOCKING), "creating a stream"));
+  DUNLIN_RETURN_IF_ERROR(
+      c->check(d.cuStreamCreate(&c->stream_, CU_STREAM_NON_BLOCKING), "creating a stream"));
   return c;
 }
 
@@ -64,7 +65,9 @@ Result<DeviceBuffer> DeviceBuffer::allocate_zeroed(const Context& context, uint6
 }
 
 DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
-    : context_(other.context_), address_(std::exchange(other.address_, 0)), size_(std::exchange(other.size_, 0)) {}
+    : context_(other.context_),
+      address_(std::exchange(other.address_, 0)),
+      size_(std::exchange(other.size_, 0)) {}
 
 DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
   std::swap(context_, other.context_);
@@ -94,7 +97,9 @@ Result<PinnedBuffer> PinnedBuffer::allocate(const Context& context, uint64_t byt
 }
 
 PinnedBuffer::PinnedBuffer(PinnedBuffer&& other) noexcept
-    : context_(other.context_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : context_(other.context_),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 PinnedBuffer& PinnedBuffer::operator=(PinnedBuffer&& other) noexcept {
   std::swap(context_, other.context_);

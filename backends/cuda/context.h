@@ -1,6 +1,6 @@
-// Context: one CUDA device that is open: its context, its stream, its limits, and owned memory on it. All work
-// of a device goes through the one stream, in order. Used by one thread at a time; each public entry of the
-// backend calls make_current() first, because the thread may have changed.
+// Context: one CUDA device that is open: its context, its stream, its limits, and owned memory on it. All
+// work of a device goes through the one stream, in order. Used by one thread at a time; each public entry of
+// the backend calls make_current() first, because the thread may have changed.
 #pragma once
 
 #include <memory>

@@ -46,8 +46,8 @@ class CudaDevice final : public Device {
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     DUNLIN_RETURN_IF_ERROR(context_->make_current());
     if (spec.head_dim % 8 != 0 || spec.head_dim < 8 || spec.head_dim > 256)
-      return Status::unsupported("head_dim ", spec.head_dim, " is not a multiple of 8 in 8..256 (device ", info_.id,
-                                 ")");
+      return Status::unsupported("head_dim ", spec.head_dim, " is not a multiple of 8 in 8..256 (device ",
+                                 info_.id, ")");
     return CudaKvCache::create(*context_, spec, n_blocks);
   }
   Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
@@ -72,8 +72,9 @@ class CudaDevice final : public Device {
   HostLogits host_logits_;
 };
 
-Result<std::unique_ptr<Device>> CudaDevice::create(const DeviceInfo& info, std::shared_ptr<const Driver> driver,
-                                                   int32_t ordinal, bool use_graph) {
+Result<std::unique_ptr<Device>> CudaDevice::create(const DeviceInfo& info,
+                                                   std::shared_ptr<const Driver> driver, int32_t ordinal,
+                                                   bool use_graph) {
   auto device = std::make_unique<CudaDevice>();
   device->info_ = info;
   device->use_graph_ = use_graph;
@@ -85,7 +86,8 @@ Result<std::unique_ptr<Device>> CudaDevice::create(const DeviceInfo& info, std::
 Device::Roofline CudaDevice::measure_roofline() {
   Roofline roofline;
   if (!context_->make_current().is_ok()) return roofline;
-  if (const auto read = measure_read_bandwidth(*context_, *kernels_); read.is_ok()) roofline.read_gb_s = *read;
+  if (const auto read = measure_read_bandwidth(*context_, *kernels_); read.is_ok())
+    roofline.read_gb_s = *read;
   return roofline;
 }
 

@@ -1,5 +1,5 @@
-// The CUDA driver, loaded while the program runs: the same binary starts with and without one. Only types come
-// from the toolkit's cuda.h; nothing is linked.
+// The CUDA driver, loaded while the program runs: the same binary starts with and without one. Only types
+// come from the toolkit's cuda.h; nothing is linked.
 #pragma once
 
 #include <cuda.h>
@@ -13,14 +13,18 @@ namespace dunlin::cuda {
 
 // Every entry point in use. cuda.h maps names to versions; the versioned names are looked up.
 #define DUNLIN_CUDA_FUNCTIONS(X)                                                                             \
-  X(cuInit) X(cuDriverGetVersion) X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName) X(cuDeviceTotalMem)  \
-  X(cuDeviceGetAttribute) X(cuDevicePrimaryCtxRetain) X(cuDevicePrimaryCtxRelease) X(cuCtxSetCurrent)        \
-  X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost) X(cuMemcpyHtoDAsync)         \
-  X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync) X(cuMemsetD8Async) X(cuStreamCreate) X(cuStreamDestroy)          \
-  X(cuStreamSynchronize) X(cuStreamBeginCapture) X(cuStreamEndCapture) X(cuGraphInstantiateWithFlags)        \
-  X(cuGraphLaunch) X(cuGraphExecDestroy) X(cuGraphDestroy) X(cuModuleLoadData) X(cuModuleUnload)             \
-  X(cuModuleGetFunction) X(cuFuncSetAttribute) X(cuFuncGetAttribute) X(cuLaunchKernelEx) X(cuEventCreate) X(cuEventRecord)         \
-  X(cuEventSynchronize) X(cuEventElapsedTime) X(cuEventDestroy) X(cuGetErrorName) X(cuGetErrorString)
+  X(cuInit)                                                                                                  \
+  X(cuDriverGetVersion) X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName) X(cuDeviceTotalMem)            \
+      X(cuDeviceGetAttribute) X(cuDevicePrimaryCtxRetain) X(cuDevicePrimaryCtxRelease) X(cuCtxSetCurrent)    \
+          X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost) X(cuMemcpyHtoDAsync) \
+              X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync) X(cuMemsetD8Async) X(cuStreamCreate)                 \
+                  X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamBeginCapture) X(cuStreamEndCapture)    \
+                      X(cuGraphInstantiateWithFlags) X(cuGraphLaunch) X(cuGraphExecDestroy)                  \
+                          X(cuGraphDestroy) X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction)     \
+                              X(cuFuncSetAttribute) X(cuFuncGetAttribute) X(cuLaunchKernelEx)                \
+                                  X(cuEventCreate) X(cuEventRecord) X(cuEventSynchronize)                    \
+                                      X(cuEventElapsedTime) X(cuEventDestroy) X(cuGetErrorName)              \
+                                          X(cuGetErrorString)
 
 struct Driver {
 #define DUNLIN_CUDA_MEMBER(name) decltype(&::name) name = nullptr;

@@ -33,7 +33,8 @@ class FusionFinder {
   // The node that made the value, if it is of this kind and only `reader` reads it.
   const Node* private_producer(ValueId value, OpKind op, int32_t& index) const {
     index = producer_[size_t(value)];
-    if (index < 0 || graph_.nodes[size_t(index)].op != op || readers_[size_t(value)].size() != 1) return nullptr;
+    if (index < 0 || graph_.nodes[size_t(index)].op != op || readers_[size_t(value)].size() != 1)
+      return nullptr;
     return &graph_.nodes[size_t(index)];
   }
 
@@ -63,7 +64,8 @@ class FusionFinder {
     f.q = node.inputs[0];
     for (size_t a = 0; a < n; ++a) {
       const Node& append = graph_.nodes[a];
-      if (append.op != OpKind::kKvAppend || Graph::attrs_of<KvAppendAttrs>(append).layer != attrs.layer) continue;
+      if (append.op != OpKind::kKvAppend || Graph::attrs_of<KvAppendAttrs>(append).layer != attrs.layer)
+        continue;
       f.k = append.inputs[0], f.v = append.inputs[1];
       fusions_.skipped[a] = true;
     }
@@ -91,7 +93,8 @@ class FusionFinder {
     const Node* q = private_producer(f.q, OpKind::kRmsNorm, q_index);
     const Node* k = private_producer(f.k, OpKind::kRmsNorm, k_index);
     if (q == nullptr || k == nullptr || q->attrs != k->attrs) return;
-    if (graph_.value(q->inputs[1]).shape[0] != head_dim || graph_.value(k->inputs[1]).shape[0] != head_dim) return;
+    if (graph_.value(q->inputs[1]).shape[0] != head_dim || graph_.value(k->inputs[1]).shape[0] != head_dim)
+      return;
     f.q_norm = q->inputs[1], f.k_norm = k->inputs[1];
     f.norm_eps = Graph::attrs_of<RmsNormAttrs>(*q).eps;
     f.q = q->inputs[0], f.k = k->inputs[0];

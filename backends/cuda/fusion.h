@@ -1,5 +1,5 @@
-// Which nodes of a graph run inside others: RMS norms that a quantized linear does on its way in, and the norm,
-// rotation and cache append that belong to an attention.
+// Which nodes of a graph run inside others: RMS norms that a quantized linear does on its way in, and the
+// norm, rotation and cache append that belong to an attention.
 #pragma once
 
 #include <vector>

@@ -8,13 +8,14 @@ Result<std::unique_ptr<Kernels>> Kernels::load(const Context& context) {
   std::unique_ptr<Kernels> kernels(new Kernels(context));
   for (const KernelImage& image : kernel_images()) {
     CUmodule module = nullptr;
-    DUNLIN_RETURN_IF_ERROR(context.check(context.driver().cuModuleLoadData(&module, image.data),
-                                         str_cat("loading the kernels of ", image.name, " for compute capability ",
-                                                 context.limits().compute_capability)));
+    DUNLIN_RETURN_IF_ERROR(
+        context.check(context.driver().cuModuleLoadData(&module, image.data),
+                      str_cat("loading the kernels of ", image.name, " for compute capability ",
+                              context.limits().compute_capability)));
     kernels->modules_.push_back(module);
   }
-#define DUNLIN_CUDA_BIND_KERNEL(params, entry)                               \
-  kernels->entry.name = #entry;                                              \
+#define DUNLIN_CUDA_BIND_KERNEL(params, entry) \
+  kernels->entry.name = #entry;                \
   DUNLIN_RETURN_IF_ERROR(kernels->bind(#entry, kernels->entry.function));
   DUNLIN_CUDA_KERNELS(DUNLIN_CUDA_BIND_KERNEL)
 #undef DUNLIN_CUDA_BIND_KERNEL

@@ -12,7 +12,8 @@ uint64_t kv_block_bytes(const KvSpec& spec);  // of one layer
 
 class CudaKvCache final : public KvCache {
  public:
-  static Result<std::unique_ptr<KvCache>> create(const Context& context, const KvSpec& spec, int32_t n_blocks);
+  static Result<std::unique_ptr<KvCache>> create(const Context& context, const KvSpec& spec,
+                                                 int32_t n_blocks);
 
   uint64_t bytes() const override { return buffer_.size(); }
   int32_t n_blocks() const override { return n_blocks_; }

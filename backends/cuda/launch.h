@@ -38,8 +38,8 @@ struct Launch {
 };
 
 template <typename Params>
-Launch make_launch(const Kernel<Params>& kernel, std::string name, Grid grid, uint32_t block, const Params& params,
-                   uint32_t shared_bytes = 0) {
+Launch make_launch(const Kernel<Params>& kernel, std::string name, Grid grid, uint32_t block,
+                   const Params& params, uint32_t shared_bytes = 0) {
   static_assert(std::is_trivially_copyable_v<Params> && sizeof(Params) <= kMaxParamsBytes);
   Launch launch;
   launch.function = kernel.function;

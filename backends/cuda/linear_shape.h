@@ -1,5 +1,5 @@
-// How a quantized linear is spread over a device: which kernel, how many strips a CTA, how many warps a strip.
-// A function of the matrix and the device only, so that results do not depend on anything else.
+// How a quantized linear is spread over a device: which kernel, how many strips a CTA, how many warps a
+// strip. A function of the matrix and the device only, so that results do not depend on anything else.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@ struct LinearShape {
 
 struct LinearSize {
   int32_t n_strips = 0;
-  int32_t n_tiles = 0;  // of 256 columns
-  int32_t n_rows = 1;   // capacity
-  bool glu = false;     // strips come in pairs
+  int32_t n_tiles = 0;     // of 256 columns
+  int32_t n_rows = 1;      // capacity
+  bool glu = false;        // strips come in pairs
   int32_t tile_bytes = 0;  // the largest of 256 columns among its planes
 };
 

@@ -103,7 +103,7 @@ class Lowering {
   QuantizedRows rows_{};          // where inputs of more than one row are quantized to
   ValueId quantized_ = kNoValue;  // what is there now
   int32_t quantized_needs_ = 0;
-  int32_t n_sequences_ = 1;       // capacity
+  int32_t n_sequences_ = 1;        // capacity
   std::vector<int32_t> producer_;  // by value: the node that makes it, or -1
   std::map<RowKey, EmittedRow> emitted_;
   struct Rotation {
@@ -184,7 +184,8 @@ Lowering::RowKey Lowering::row_key(const Node& linear) const {
 }
 
 bool reads_quantized(const Graph& graph, const Node& node) {
-  if (node.op != OpKind::kLinear && node.op != OpKind::kLinearGroup && node.op != OpKind::kLinearGlu) return false;
+  if (node.op != OpKind::kLinear && node.op != OpKind::kLinearGroup && node.op != OpKind::kLinearGlu)
+    return false;
   return is_quantized(plane_for(graph.value(node.inputs[1]).type));
 }
 
@@ -200,14 +201,16 @@ Status Lowering::plan_emissions() {
     if (node.op == OpKind::kGatherRows && !options_.observed) {
       bool codes_only = node.outputs[0] != graph_.logits;
       for (const int32_t r : readers[size_t(node.outputs[0])])
-        codes_only = codes_only && (fusions_.skipped[size_t(r)] || reads_quantized(graph_, graph_.nodes[size_t(r)]));
+        codes_only =
+            codes_only && (fusions_.skipped[size_t(r)] || reads_quantized(graph_, graph_.nodes[size_t(r)]));
       if (codes_only) fusions_.skipped[n] = true;
     }
     if (!reads_quantized(graph_, node)) continue;
     EmittedRow& e = emitted_[row_key(node)];
     if (e.row.codes != nullptr) continue;
     const auto k = uint64_t((width(node.inputs[0]) + kTileK - 1) / kTileK * kTileK);
-    DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const buffer, scratch(k + 3 * (k / 16) * sizeof(float), "a row's codes"));
+    DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const buffer,
+                            scratch(k + 3 * (k / 16) * sizeof(float), "a row's codes"));
     e.row.codes = buffer->as<uint8_t>();
     e.row.scales = buffer->as<float>(k);
     e.row.products = e.row.scales + k / 16;
@@ -258,7 +261,8 @@ void Lowering::quantize_input(const Node& node, int32_t needs, int64_t k) {
     p.scales256 = const_cast<float*>(rows_.scales256);
     p.sums256 = const_cast<uint32_t*>(rows_.sums256);
   }
-  if (needs & 2) p.codes32 = const_cast<uint8_t*>(rows_.codes32), p.scales32 = const_cast<float*>(rows_.scales32);
+  if (needs & 2)
+    p.codes32 = const_cast<uint8_t*>(rows_.codes32), p.scales32 = const_cast<float*>(rows_.scales32);
   p.counts = plan_.step.counts();
   p.count_index = count_index(x);
   p.x_stride = p.k = int32_t(k);
@@ -268,7 +272,8 @@ void Lowering::quantize_input(const Node& node, int32_t needs, int64_t k) {
   quantized_needs_ = needs;
 }
 
-Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>& uses, ValueId residual, bool glu) {
+Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>& uses, ValueId residual,
+                                 bool glu) {
   LinearSize size;
   LinearParams p{};
   int32_t needs = 0;
@@ -409,13 +414,14 @@ Status Lowering::lower_attention(size_t index) {
     const bool decodes = list == &plan_.decode && shape.decode.function != nullptr;
     if (decodes) {
       if (single_row()) p.emission = emission_of(node.outputs[0]);
-      list->push_back(
-          make_launch(shape.decode, node.name, shape.decode_grid, shape.decode_block, p, shape.decode_shared_bytes));
+      list->push_back(make_launch(shape.decode, node.name, shape.decode_grid, shape.decode_block, p,
+                                  shape.decode_shared_bytes));
       continue;
     }
-    list->push_back(make_launch(kernels_.rope_append, str_cat(node.name, ".append"), shape.append_grid, 128, p));
     list->push_back(
-        make_launch(shape.general, node.name, shape.general_grid, shape.general_block, p, shape.general_shared_bytes));
+        make_launch(kernels_.rope_append, str_cat(node.name, ".append"), shape.append_grid, 128, p));
+    list->push_back(make_launch(shape.general, node.name, shape.general_grid, shape.general_block, p,
+                                shape.general_shared_bytes));
   }
   return Status::ok();
 }
@@ -450,7 +456,8 @@ Status Lowering::attention_scratch(AttentionParams& p, const AttentionAttrs& att
         DeviceBuffer* const partials,
         scratch(heads * uint64_t(p.n_splits) * uint64_t(floats) * sizeof(float), "attention partials"));
     attention_partials_ = partials->as<float>();
-    DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const arrived, scratch(heads * sizeof(uint32_t), "attention partials"));
+    DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const arrived,
+                            scratch(heads * sizeof(uint32_t), "attention partials"));
     attention_arrived_ = arrived->as<uint32_t>();
   }
   p.partials = attention_partials_;
@@ -514,7 +521,8 @@ Status Lowering::lower_argmax() {
   p.n_parts = kArgmaxParts;
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const values, scratch(rows * kArgmaxParts * sizeof(float), "argmax"));
   p.part_value = values->as<float>();
-  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const indices, scratch(rows * kArgmaxParts * sizeof(int32_t), "argmax"));
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const indices,
+                          scratch(rows * kArgmaxParts * sizeof(int32_t), "argmax"));
   p.part_index = indices->as<int32_t>();
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const arrived, scratch(rows * sizeof(uint32_t), "argmax"));
   p.arrived = arrived->as<uint32_t>();
@@ -526,9 +534,9 @@ Status Lowering::lower_argmax() {
 Result<LoweredPlan> Lowering::run() {
   n_sequences_ = graph_.capacity.n_rows;
   if (bindings_.n_sequences > 0) n_sequences_ = std::min(bindings_.n_sequences, n_sequences_);
-  DUNLIN_ASSIGN_OR_RETURN(plan_.step, StepBuffer::create(context_, {graph_.capacity.n_rows,
-                                                                    graph_.capacity.n_logit_rows, n_sequences_,
-                                                                    std::max(1, bindings_.n_blocks_per_sequence)}));
+  DUNLIN_ASSIGN_OR_RETURN(
+      plan_.step, StepBuffer::create(context_, {graph_.capacity.n_rows, graph_.capacity.n_logit_rows,
+                                                n_sequences_, std::max(1, bindings_.n_blocks_per_sequence)}));
   fusions_ = find_fusions(graph_, !options_.observed);
   DUNLIN_RETURN_IF_ERROR(allocate());
   DUNLIN_RETURN_IF_ERROR(plan_emissions());

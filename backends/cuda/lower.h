@@ -1,5 +1,5 @@
-// From a graph to launches: matches runs of nodes to fused kernels, gives every value its place, and leaves two
-// lists that share them: steps in which every sequence has one row, and all other steps.
+// From a graph to launches: matches runs of nodes to fused kernels, gives every value its place, and leaves
+// two lists that share them: steps in which every sequence has one row, and all other steps.
 #pragma once
 
 #include <vector>
@@ -17,8 +17,8 @@ struct LoweredPlan {
   StepBuffer step;
   DeviceBuffer workspace;
   std::vector<DeviceBuffer> scratch;
-  const float* logits = nullptr;            // on the device
-  std::vector<const float*> value_data;     // by value id, on the device
+  const float* logits = nullptr;             // on the device
+  std::vector<const float*> value_data;      // by value id, on the device
   std::vector<int32_t> last_launch_of_node;  // observed plans: in `general`
 };
 

@@ -11,7 +11,8 @@
 namespace dunlin::cuda {
 namespace {
 
-// Polling a word is the quickest way to learn of a step's end; a step that takes longer is left to the driver.
+// Polling a word is the quickest way to learn of a step's end; a step that takes longer is left to the
+// driver.
 constexpr int64_t kPollNanoseconds = 20'000'000;
 
 }  // namespace
@@ -24,11 +25,13 @@ CudaPlan::CudaPlan(const Context& context, const Graph& graph, LoweredPlan lower
       host_logits_(host_logits),
       observer_(std::move(observer)),
       n_logits_(size_t(graph.value(graph.logits).shape.elements())) {
-  for (size_t v = 0; v < graph.values.size(); ++v) logit_rows_.push_back(is_logit_row_value(graph, ValueId(v)));
+  for (size_t v = 0; v < graph.values.size(); ++v)
+    logit_rows_.push_back(is_logit_row_value(graph, ValueId(v)));
 }
 
-Result<std::unique_ptr<Plan>> CudaPlan::create(const Context& context, const Graph& graph, LoweredPlan lowered,
-                                               HostLogits& host_logits, bool use_graph, NodeObserver observer) {
+Result<std::unique_ptr<Plan>> CudaPlan::create(const Context& context, const Graph& graph,
+                                               LoweredPlan lowered, HostLogits& host_logits, bool use_graph,
+                                               NodeObserver observer) {
   std::unique_ptr<CudaPlan> plan(
       new CudaPlan(context, graph, std::move(lowered), host_logits, std::move(observer)));
   const uint64_t bytes = uint64_t(plan->n_logits_) * sizeof(float);
@@ -55,7 +58,8 @@ Result<CUgraphExec> CudaPlan::make_graph(std::span<const Launch> launches, int32
   CUgraphExec exec = nullptr;
   Status made = launched.is_ok() ? ended : launched;
   if (made.is_ok())
-    made = context_.check(d.cuGraphInstantiateWithFlags(&exec, graph, 0), "making a graph of the captured step");
+    made =
+        context_.check(d.cuGraphInstantiateWithFlags(&exec, graph, 0), "making a graph of the captured step");
   if (graph != nullptr) (void)d.cuGraphDestroy(graph);
   if (!made.is_ok()) return made;
   return exec;
@@ -155,10 +159,10 @@ Status CudaPlan::launch_observed(const StepInputs& step) {
     DUNLIN_RETURN_IF_ERROR(observe(node, step));
   }
   const uint64_t bytes = uint64_t(n_logits_) * sizeof(float);
-  DUNLIN_RETURN_IF_ERROR(context_.check(
-      context_.driver().cuMemcpyDtoHAsync(host_logits_.buffer.data(), CUdeviceptr(lowered_.logits), bytes,
-                                          context_.stream()),
-      "copying logits"));
+  DUNLIN_RETURN_IF_ERROR(
+      context_.check(context_.driver().cuMemcpyDtoHAsync(
+                         host_logits_.buffer.data(), CUdeviceptr(lowered_.logits), bytes, context_.stream()),
+                     "copying logits"));
   return context_.synchronize("copying logits");
 }
 

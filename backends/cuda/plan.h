@@ -1,5 +1,5 @@
-// CudaPlan: a lowered graph, ready to run: steps in which every sequence decodes one token are one launch of a
-// captured CUDA graph; all others are launched kernel by kernel.
+// CudaPlan: a lowered graph, ready to run: steps in which every sequence decodes one token are one launch of
+// a captured CUDA graph; all others are launched kernel by kernel.
 #pragma once
 
 #include "backends/cuda/lower.h"
@@ -19,12 +19,14 @@ class CudaPlan final : public Plan {
 
   uint64_t workspace_bytes() const override;
   Status run(const StepInputs& step) override;
-  std::span<float> logits() override { return {reinterpret_cast<float*>(host_logits_.buffer.data()), n_logits_}; }
+  std::span<float> logits() override {
+    return {reinterpret_cast<float*>(host_logits_.buffer.data()), n_logits_};
+  }
   std::span<const int32_t> tokens() const override { return lowered_.step.tokens(); }
   std::vector<PhaseReport> report() const override;
-  // Microseconds of each launch of a decoding step, in the order of report(): the median over graphs of `repeats`
-  // copies of the launch in a row, as they follow one another in a step. Call it after a run(), for whose step it
-  // measures; the KV cache and workspace are scribbled on.
+  // Microseconds of each launch of a decoding step, in the order of report(): the median over graphs of
+  // `repeats` copies of the launch in a row, as they follow one another in a step. Call it after a run(), for
+  // whose step it measures; the KV cache and workspace are scribbled on.
   Result<std::vector<double>> time_launches(int32_t repeats);
 
  private:

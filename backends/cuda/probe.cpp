@@ -18,8 +18,10 @@ Result<double> measure_read_bandwidth(const Context& context, const Kernels& ker
   size_t free_bytes = 0, total_bytes = 0;
   DUNLIN_RETURN_IF_ERROR(context.check(d.cuMemGetInfo(&free_bytes, &total_bytes), "asking for free memory"));
   const uint64_t bytes = std::min<uint64_t>(kProbeBytes, free_bytes / 2) / 4096 * 4096;
-  DUNLIN_ASSIGN_OR_RETURN(const DeviceBuffer data, DeviceBuffer::allocate(context, bytes, "the bandwidth probe"));
-  DUNLIN_ASSIGN_OR_RETURN(const DeviceBuffer sink, DeviceBuffer::allocate(context, 4096, "the bandwidth probe"));
+  DUNLIN_ASSIGN_OR_RETURN(const DeviceBuffer data,
+                          DeviceBuffer::allocate(context, bytes, "the bandwidth probe"));
+  DUNLIN_ASSIGN_OR_RETURN(const DeviceBuffer sink,
+                          DeviceBuffer::allocate(context, 4096, "the bandwidth probe"));
   ProbeParams p{data.as<uint4>(), sink.as<uint32_t>(), int64_t(bytes / 16)};
   const auto grid = Grid{uint32_t(context.limits().n_sm) * 8};
   DUNLIN_RETURN_IF_ERROR(make_launch(kernels.probe_fill, "probe", grid, 256, p).run(context, false));

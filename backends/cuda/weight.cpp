@@ -75,13 +75,14 @@ uint64_t device_bytes(const WeightSource& source) {
   return uint64_t(n_strips(source)) * uint64_t(strip_bytes(plane, shape.row_elements()));
 }
 
-Result<std::unique_ptr<WeightUploader>> WeightUploader::create(const Context& context, const Kernels& kernels) {
+Result<std::unique_ptr<WeightUploader>> WeightUploader::create(const Context& context,
+                                                               const Kernels& kernels) {
   std::unique_ptr<WeightUploader> uploader(new WeightUploader(context, kernels));
   for (Stage& stage : uploader->stages_) {
     DUNLIN_ASSIGN_OR_RETURN(stage.host, PinnedBuffer::allocate(context, kStageBytes, "loading"));
     DUNLIN_ASSIGN_OR_RETURN(stage.device, DeviceBuffer::allocate(context, kStageBytes, "loading"));
-    DUNLIN_RETURN_IF_ERROR(
-        context.check(context.driver().cuEventCreate(&stage.done, CU_EVENT_DISABLE_TIMING), "creating an event"));
+    DUNLIN_RETURN_IF_ERROR(context.check(context.driver().cuEventCreate(&stage.done, CU_EVENT_DISABLE_TIMING),
+                                         "creating an event"));
   }
   return uploader;
 }
@@ -97,7 +98,8 @@ Result<WeightUploader::Stage*> WeightUploader::next_stage() {
   Stage& stage = stages_[next_];
   next_ = 1 - next_;
   if (stage.in_use)
-    DUNLIN_RETURN_IF_ERROR(context_.check(context_.driver().cuEventSynchronize(stage.done), "uploading weights"));
+    DUNLIN_RETURN_IF_ERROR(
+        context_.check(context_.driver().cuEventSynchronize(stage.done), "uploading weights"));
   stage.in_use = true;
   return &stage;
 }
@@ -118,7 +120,8 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_matrix(const Weight
   const Shape& shape = source.tensor.shape;
   const int64_t n = shape.n_rows(), k = shape.row_elements();
   const uint64_t row = row_bytes(source.tensor.type, uint64_t(k));
-  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer, DeviceBuffer::allocate(context_, device_bytes(source), source.name));
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer,
+                          DeviceBuffer::allocate(context_, device_bytes(source), source.name));
   const int64_t rows_per_stage = int64_t(kStageBytes / row) / kStripRows * kStripRows;
   if (rows_per_stage == 0)
     return Status::unsupported("weight '", source.name, "' has rows of ", row, " bytes, at most ",
@@ -136,9 +139,10 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_matrix(const Weight
                     bytes + uint64_t(source.row_order[size_t(first + r)]) * row, row);
     }
     const CUdeviceptr to = raw ? stage->device.address() : buffer.address() + uint64_t(first) * row;
-    DUNLIN_RETURN_IF_ERROR(context_.check(
-        context_.driver().cuMemcpyHtoDAsync(to, stage->host.data(), uint64_t(n_rows) * row, context_.stream()),
-        str_cat("uploading '", source.name, "'")));
+    DUNLIN_RETURN_IF_ERROR(
+        context_.check(context_.driver().cuMemcpyHtoDAsync(to, stage->host.data(), uint64_t(n_rows) * row,
+                                                           context_.stream()),
+                       str_cat("uploading '", source.name, "'")));
     if (raw) {
       const int64_t strips = (n_rows + kStripRows - 1) / kStripRows;
       PackParams p{};
@@ -160,11 +164,13 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_matrix(const Weight
   return std::unique_ptr<DeviceWeight>(std::make_unique<CudaWeight>(std::move(buffer), matrix));
 }
 
-Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_converted(const WeightSource& source, Plane plane) {
+Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_converted(const WeightSource& source,
+                                                                       Plane plane) {
   const Shape& shape = source.tensor.shape;
   const bool is_vector = shape.rank() == 1;
   const int64_t n = is_vector ? shape[0] : shape.n_rows(), k = is_vector ? 1 : shape.row_elements();
-  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer, DeviceBuffer::allocate(context_, device_bytes(source), source.name));
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer,
+                          DeviceBuffer::allocate(context_, device_bytes(source), source.name));
   std::vector<float> values(size_t(n * k));
   const QuantFormat& format = quant_format(source.tensor.type);
   format.dequantize(source.tensor.bytes.data(), values.data(), uint64_t(n * k));
@@ -175,14 +181,16 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_converted(const Wei
     values = std::move(ordered);
   }
   std::vector<uint8_t> bytes(buffer.size());
-  quant_format(plane == Plane::kF16 ? DType::kF16 : DType::kF32).quantize(values.data(), bytes.data(), uint64_t(n * k));
+  quant_format(plane == Plane::kF16 ? DType::kF16 : DType::kF32)
+      .quantize(values.data(), bytes.data(), uint64_t(n * k));
   for (uint64_t at = 0; at < bytes.size(); at += kStageBytes) {
     const uint64_t size = std::min(kStageBytes, bytes.size() - at);
     DUNLIN_ASSIGN_OR_RETURN(Stage* const stage, next_stage());
     std::memcpy(stage->host.data(), bytes.data() + at, size);
-    DUNLIN_RETURN_IF_ERROR(context_.check(
-        context_.driver().cuMemcpyHtoDAsync(buffer.address() + at, stage->host.data(), size, context_.stream()),
-        str_cat("uploading '", source.name, "'")));
+    DUNLIN_RETURN_IF_ERROR(
+        context_.check(context_.driver().cuMemcpyHtoDAsync(buffer.address() + at, stage->host.data(), size,
+                                                           context_.stream()),
+                       str_cat("uploading '", source.name, "'")));
     DUNLIN_RETURN_IF_ERROR(finish_stage(*stage));
   }
   if (source.release) source.release(source.tensor.bytes);

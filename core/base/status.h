@@ -130,9 +130,9 @@ class [[nodiscard]] Result {
 #define DUNLIN_CONCAT(a, b) DUNLIN_CONCAT_INNER(a, b)
 
 // Leaves the function with the error, if there is one.
-#define DUNLIN_RETURN_IF_ERROR(expression)                                                           \
-  do {                                                                                               \
-    if (::dunlin::Status dunlin_status = (expression); !dunlin_status.is_ok()) return dunlin_status; \
+#define DUNLIN_RETURN_IF_ERROR(expression)                                                                 \
+  do {                                                                                                     \
+    if (::dunlin::Status returned_status = (expression); !returned_status.is_ok()) return returned_status; \
   } while (0)
 
 // DUNLIN_ASSIGN_OR_RETURN(auto x, make_x()): x, or leaves the function with the error.

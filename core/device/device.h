@@ -30,9 +30,9 @@ struct DeviceInfo {
   std::string detail;         // topology, capabilities: lines for `dunlin devices`
   uint64_t memory_bytes = 0;  // in all, as far as this process may use it
   uint64_t memory_free_bytes = 0;
-  int32_t n_threads = 0;  // of an opened device, for decode; 0 where it means nothing
+  int32_t n_threads = 0;        // of an opened device, for decode; 0 where it means nothing
   bool chooses_tokens = false;  // Plan::tokens() works: greedy rows need no logits on the host
-  int32_t score = 0;      // automatic placement takes the highest that fits; 0: only when asked for
+  int32_t score = 0;            // automatic placement takes the highest that fits; 0: only when asked for
 };
 
 struct DeviceOptions {

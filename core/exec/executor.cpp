@@ -84,7 +84,7 @@ Status Executor::compile_buckets(const ModelFiles& files, const ExecutorOptions&
                  [&](const Graph& g, const Node& n) { return device_->supports(g, n, nullptr); });
     DUNLIN_RETURN_IF_ERROR(verify_graph(bucket.graph));
     DUNLIN_ASSIGN_OR_RETURN(bucket.plan, device_->compile(bucket.graph, bindings,
-                                                           {options.n_choosable_tokens, options.observer}));
+                                                          {options.n_choosable_tokens, options.observer}));
     buckets_.push_back(std::move(bucket));
   }
   return Status::ok();

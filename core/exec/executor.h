@@ -16,12 +16,12 @@ namespace dunlin {
 
 struct ExecutorOptions {
   std::string device = "auto";
-  int32_t n_threads = 0;          // 0: the device decides
-  int32_t n_threads_prefill = 0;  // 0: as n_threads
-  int32_t n_ctx = 0;              // positions of one sequence, at least 1
-  int32_t n_sequences = 1;        // that may live at the same time
-  int32_t n_rows = 512;           // of the largest step
-  int32_t n_logit_rows = 1;       // of the largest step
+  int32_t n_threads = 0;           // 0: the device decides
+  int32_t n_threads_prefill = 0;   // 0: as n_threads
+  int32_t n_ctx = 0;               // positions of one sequence, at least 1
+  int32_t n_sequences = 1;         // that may live at the same time
+  int32_t n_rows = 512;            // of the largest step
+  int32_t n_logit_rows = 1;        // of the largest step
   int32_t n_choosable_tokens = 0;  // ids that the device may choose; 0: all
   KvType kv_type = KvType::kF16;
   bool fuse = true;       // off: every op of the model is a node of its own

@@ -10,9 +10,9 @@
 //
 // A single row is kept with a scale per 16 (A16), so that whoever makes 16 neighbouring values, a strip's
 // outputs, can quantize them alone: codes [k], scales [k / 16], products [k / 16] (scale times the sum of the
-// codes, which mins multiply), padded to 256 with zeros. With a norm, values are times its weight, and squares
-// [k / 16] holds the sums of squares of the raw values: the norm's factor is one number, which the reader
-// applies to its results.
+// codes, which mins multiply), padded to 256 with zeros. With a norm, values are times its weight, and
+// squares [k / 16] holds the sums of squares of the raw values: the norm's factor is one number, which the
+// reader applies to its results.
 #pragma once
 
 #include <cstdint>

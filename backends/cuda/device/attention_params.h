@@ -28,8 +28,8 @@ struct AttentionParams {
   int32_t n_rot;
   int32_t window;  // 0: no limit
   int32_t n_head;
-  // attn_decode: where splits leave what they found, [row][kv head][split] {acc [group][head_dim], max [group],
-  // sum [group]}, and how many did, [row][kv head], zero between launches.
+  // attn_decode: where splits leave what they found, [row][kv head][split] {acc [group][head_dim], max
+  // [group], sum [group]}, and how many did, [row][kv head], zero between launches.
   float* partials;
   uint32_t* arrived;
   int32_t n_splits;

@@ -1,5 +1,6 @@
-// Parameters of the linear kernels: ops/gemv.cu, ops/skinny.cu. All that a kernel must know to find its weights
-// is here, in constant memory: a directory in global memory would be a cache miss before every first load.
+// Parameters of the linear kernels: ops/gemv.cu, ops/skinny.cu. All that a kernel must know to find its
+// weights is here, in constant memory: a directory in global memory would be a cache miss before every first
+// load.
 #pragma once
 
 #include <cstdint>

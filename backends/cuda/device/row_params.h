@@ -1,4 +1,5 @@
-// Parameters of the kernels that work row by row: ops/rows.cu, embed.cu, dense.cu, argmax.cu, step.cu, pack.cu.
+// Parameters of the kernels that work row by row: ops/rows.cu, embed.cu, dense.cu, argmax.cu, step.cu,
+// pack.cu.
 #pragma once
 
 #include <vector_types.h>

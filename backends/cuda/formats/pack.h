@@ -56,12 +56,15 @@ constexpr int32_t nibble_shift(Plane plane) {
 }
 // The top bit of signed operands is stored inverted: an exclusive-or less while running.
 constexpr int32_t stored_code(Plane plane, int32_t code) {
-  return plane == Plane::kW4 ? code ^ 8 : plane == Plane::kW5 ? code ^ 16 : plane == Plane::kW6K ? code ^ 32 : code;
+  return plane == Plane::kW4    ? code ^ 8
+         : plane == Plane::kW5  ? code ^ 16
+         : plane == Plane::kW6K ? code ^ 32
+                                : code;
 }
 
 // Word i of the code chunk that holds sub-blocks 2c and 2c+1 of the tile (W8: sub-block c).
-DUNLIN_HD uint32_t pack_code_word(const RawStrip& s, Plane plane, int64_t tile_k0, int32_t chunk, int32_t lane,
-                                  int32_t i) {
+DUNLIN_HD uint32_t pack_code_word(const RawStrip& s, Plane plane, int64_t tile_k0, int32_t chunk,
+                                  int32_t lane, int32_t i) {
   const int32_t row = lane / 4 + 8 * (i % 2);
   const int32_t column = 16 * (i / 2) + 4 * (lane % 4);
   uint32_t word = 0;
@@ -109,7 +112,8 @@ DUNLIN_HD uint32_t pack_scale_word(const RawStrip& s, Plane plane, int64_t tile_
   if (plane == Plane::kW6K) {
     const int32_t groups[4] = {2 * t, 2 * t + 1, 8 + 2 * t, 8 + 2 * t + 1};
     uint32_t word = 0;
-    for (int32_t i = 0; i < 4; ++i) word |= uint32_t(uint8_t(raw_scale16(s.type, block, groups[i]))) << (8 * i);
+    for (int32_t i = 0; i < 4; ++i)
+      word |= uint32_t(uint8_t(raw_scale16(s.type, block, groups[i]))) << (8 * i);
     return word;
   }
   const uint32_t halves = raw_d(s.type, block) | raw_dmin(block) << 16;
@@ -167,11 +171,11 @@ DUNLIN_HD void pack_tile_lane(const RawStrip& s, Plane plane, int64_t tile_k0, i
 
 // Reading back: the integer operand (code minus its offset) and the scales of one element of a tile.
 struct TileElement {
-  int32_t code;    // W4K, W5K: unsigned; others: signed
-  int32_t scale;   // K types: the group's integer scale, else 1
-  int32_t min;     // W4K, W5K
-  uint32_t d;      // half bits
-  uint32_t dmin;   // half bits
+  int32_t code;   // W4K, W5K: unsigned; others: signed
+  int32_t scale;  // K types: the group's integer scale, else 1
+  int32_t min;    // W4K, W5K
+  uint32_t d;     // half bits
+  uint32_t dmin;  // half bits
 };
 
 DUNLIN_HD uint32_t load_word(const uint8_t* p) {

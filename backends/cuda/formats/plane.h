@@ -1,14 +1,14 @@
-// Planes: the device's forms of a weight matrix. A quantized matrix is cut into strips of 16 rows and tiles of
-// 256 (K types) or 128 (32-element types) columns; a tile is contiguous and a multiple of 16 bytes. Tiles of a
-// strip are adjacent, strips follow one another. Lossless: the codes and scales of the file, re-ordered.
+// Planes: the device's forms of a weight matrix. A quantized matrix is cut into strips of 16 rows and tiles
+// of 256 (K types) or 128 (32-element types) columns; a tile is contiguous and a multiple of 16 bytes. Tiles
+// of a strip are adjacent, strips follow one another. Lossless: the codes and scales of the file, re-ordered.
 //
 // A tile's bytes are in the order in which a warp feeds mma.m16n8k32: lane (g = lane / 4, t = lane % 4) owns
 // the words a0..a3 of a sub-block of 32 columns:
 //
 //   word i holds row g + 8 * (i % 2), columns 16 * (i / 2) + 4 t + (0..3), a byte each
 //
-// Codes are stored so that a mask (and at most one shift or rotation) of the word gives the mma operand, times
-// a power of two that the scale undoes ("unit"):
+// Codes are stored so that a mask (and at most one shift or rotation) of the word gives the mma operand,
+// times a power of two that the scale undoes ("unit"):
 //
 //   plane  operand           sections of a tile, in order
 //   W4K    u8 q, 16 q        4 x 512 codes | 256 scales

@@ -19,7 +19,9 @@ struct FromGlobal {
   }
 };
 struct FromShared {
-  static __device__ __forceinline__ uint4 load16(const uint8_t* p) { return *reinterpret_cast<const uint4*>(p); }
+  static __device__ __forceinline__ uint4 load16(const uint8_t* p) {
+    return *reinterpret_cast<const uint4*>(p);
+  }
 };
 
 __device__ __forceinline__ uint32_t word_of(const uint4& v, int i) {

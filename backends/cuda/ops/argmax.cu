@@ -20,7 +20,8 @@ __device__ __forceinline__ Best better(const Best& a, const Best& b) {
 
 __device__ __forceinline__ Best warp_best(Best best) {
   for (int step = 16; step > 0; step /= 2) {
-    const Best other{__shfl_xor_sync(0xffffffffu, best.value, step), __shfl_xor_sync(0xffffffffu, best.index, step)};
+    const Best other{__shfl_xor_sync(0xffffffffu, best.value, step),
+                     __shfl_xor_sync(0xffffffffu, best.index, step)};
     best = better(best, other);
   }
   return best;
@@ -66,7 +67,8 @@ extern "C" __global__ void __launch_bounds__(256) argmax(dunlin::cuda::ArgmaxPar
   __threadfence();
   best = {-INFINITY, kNone};
   for (int i = threadIdx.x; i < p.n_parts; i += blockDim.x)
-    best = better(best, {__ldcg(p.part_value + row * p.n_parts + i), __ldcg(p.part_index + row * p.n_parts + i)});
+    best = better(best,
+                  {__ldcg(p.part_value + row * p.n_parts + i), __ldcg(p.part_index + row * p.n_parts + i)});
   best = block_best(best);
   if (threadIdx.x != 0) return;
   p.arrived[row] = 0;

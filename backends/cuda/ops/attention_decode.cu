@@ -1,9 +1,10 @@
-// attn_decode_*: one query row a sequence. A CTA takes one kv head, all query heads of its group as the rows of
-// an mma, and a range of tokens, of which each warp takes 16 at a time. Warps norm and rotate the queries for
-// themselves; the warp whose tokens end with the new one first puts its key and value into the cache. Ranges
-// depend on the sequence's own length only. One barrier, before the warps' results are merged.
+// attn_decode_*: one query row a sequence. A CTA takes one kv head, all query heads of its group as the rows
+// of an mma, and a range of tokens, of which each warp takes 16 at a time. Warps norm and rotate the queries
+// for themselves; the warp whose tokens end with the new one first puts its key and value into the cache.
+// Ranges depend on the sequence's own length only. One barrier, before the warps' results are merged.
 //
-// Grid: (kv heads, any number up to n_splits, rows of the capacity). Block: 128. Dynamic shared memory: decode_shared_bytes().
+// Grid: (kv heads, any number up to n_splits, rows of the capacity). Block: 128. Dynamic shared memory:
+// decode_shared_bytes().
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/attention_tile.cuh"
 #include "backends/cuda/ops/emit_row.cuh"
@@ -27,8 +28,8 @@ __device__ __forceinline__ Range split_range(int32_t first, int32_t end, int32_t
   return {first + split * tokens, min(first + (split + 1) * tokens, end), n_active};
 }
 
-// Shared memory: acc [warp][group][row stride] | peak, sum [warp][16] | k, v [hd]. Rows are a little longer than
-// a head, against bank conflicts.
+// Shared memory: acc [warp][group][row stride] | peak, sum [warp][16] | k, v [hd]. Rows are a little longer
+// than a head, against bank conflicts.
 template <int kHeadDim>
 struct Shared {
   static constexpr int kStride = kHeadDim + 4;
@@ -45,13 +46,14 @@ struct Shared {
 };
 
 // The new token's key and value, by one warp. They are loaded before it is known which warp will need them.
-template <int kHeadDim>
+template <KvFormat F, int kHeadDim>
 struct NewRow {
   static constexpr int kPerLane = kHeadDim / 32;  // neighbouring dimensions
   float key[kPerLane], value[kPerLane];
   float2 cos_sin[kPerLane];
 
-  __device__ __forceinline__ void load(const AttentionParams& p, int row, int head, const float2* table, int lane) {
+  __device__ __forceinline__ void load(const AttentionParams& p, int row, int head, const float2* table,
+                                       int lane) {
     const int64_t at = (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim + lane * kPerLane;
 #pragma unroll
     for (int e = 0; e < kPerLane; ++e) {
@@ -62,8 +64,8 @@ struct NewRow {
   }
 
   // Norm, rotation, and into the cache, where the warp sees them from here on. scratch: [2 * kHeadDim].
-  __device__ __forceinline__ void append(const AttentionParams& p, const KvHead& cache, int token, float* scratch,
-                                         int lane) {
+  __device__ __forceinline__ void append(const AttentionParams& p, const KvHead& cache, int token,
+                                         float* scratch, int lane) {
     if (p.k_norm != nullptr) {
       float squares = 0;
 #pragma unroll
@@ -82,8 +84,8 @@ struct NewRow {
       scratch[kHeadDim + lane * kPerLane + e] = value[e];
     }
     __syncwarp();
-    store_kv_row(p.kv, cache, 0, token, scratch);
-    store_kv_row(p.kv, cache, 1, token, scratch + kHeadDim);
+    store_kv_row(F, kHeadDim, cache, 0, token, scratch);
+    store_kv_row(F, kHeadDim, cache, 1, token, scratch + kHeadDim);
     __syncwarp();
   }
 };
@@ -98,7 +100,8 @@ struct Outputs4 {
   __device__ __forceinline__ void store(float* to) const {
     *reinterpret_cast<float4*>(to) = make_float4(v[0], v[1], v[2], v[3]);
   }
-  // Codes for the linear that follows: emit16() of emit_row.cuh, without a norm, by the four lanes of `lanes`.
+  // Codes for the linear that follows: emit16() of emit_row.cuh, without a norm, by the four lanes of
+  // `lanes`.
   __device__ __forceinline__ void emit(const RowEmission& e, int column, uint32_t lanes) const {
     float peak = fmaxf(fmaxf(fabsf(v[0]), fabsf(v[1])), fmaxf(fabsf(v[2]), fabsf(v[3])));
     peak = fmaxf(peak, __shfl_xor_sync(lanes, peak, 1));
@@ -122,21 +125,26 @@ struct Outputs4 {
   }
 };
 
-// The weights of n partial results of each row, relative to their common peak and, if normalized, to their sum:
-// weights[i * kMaxRows + row]. peak_of and sum_of (i, row) give what is known of each. Ends with a barrier.
+// The weights of n partial results of each row, relative to their common peak and, if normalized, to their
+// sum: weights[i * kMaxRows + row]. peak_of and sum_of (i, row) give what is known of each. Ends with a
+// barrier.
 constexpr int kMaxRows = 16;
 template <typename PeakOf, typename SumOf>
 __device__ __forceinline__ void fill_weights(float* weights, float* peaks, float* sums, int n, int group,
                                              bool normalized, PeakOf peak_of, SumOf sum_of) {
   // A warp a row, a lane every 32nd partial result.
   const int lane = threadIdx.x % 32;
+#pragma unroll 1
   for (int row = threadIdx.x / 32; row < group; row += kAttentionWarps) {
     float peak = -INFINITY, sum = 0;
+#pragma unroll 1
     for (int i = lane; i < n; i += 32) peak = fmaxf(peak, peak_of(i, row));
     for (int step = 16; step > 0; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(0xffffffffu, peak, step));
+#pragma unroll 1
     for (int i = lane; i < n; i += 32) sum += exp2f(peak_of(i, row) - peak) * sum_of(i, row);
     for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
     const float factor = normalized ? 1 / sum : 1.0f;
+#pragma unroll 1
     for (int i = lane; i < n; i += 32) weights[i * kMaxRows + row] = exp2f(peak_of(i, row) - peak) * factor;
     if (lane == 0) peaks[row] = peak, sums[row] = sum;
   }
@@ -156,7 +164,7 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   const int group = p.n_head / p.kv.n_head_kv;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const float2* cos_sin = p.n_rot > 0 ? p.cos_sin + int64_t(row) * (kHeadDim / 2) : nullptr;
-  NewRow<kHeadDim> fresh;
+  NewRow<F, kHeadDim> fresh;
   fresh.load(p, row, head, cos_sin, lane);
   const int32_t first = p.window > 0 ? max(0, position - p.window + 1) : 0;
   const Shared<kHeadDim> s(shared, group);
@@ -182,9 +190,11 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
       const float* heads = p.q + (int64_t(row) * p.n_head + head * group) * kHeadDim;
       tile.load_heads(heads, group, p.q_norm, p.norm_eps, cos_sin, p.scale * kLog2E, lane);
       const Visibility seen{{first, first}, {position + 1, position + 1}, position + 1};
+#pragma unroll 1
       for (int32_t at = range.begin + 16 * warp; at < range.end; at += kSplitTokens) {
         const KvHead cache = kv_head(p.kv, table[at / kKvBlockTokens], head);
-        if (at <= position && position < at + 16) fresh.append(p, cache, position % kKvBlockTokens, s.row, lane);
+        if (at <= position && position < at + 16)
+          fresh.append(p, cache, position % kKvBlockTokens, s.row, lane);
         tile.add_tokens(cache, at % kKvBlockTokens, at, seen, lane);
       }
       tile.finish_sums();
@@ -205,11 +215,14 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
         weights, peaks, sums, n_warps, group, alone, [&](int w, int r) { return s.peak[w * 16 + r]; },
         [&](int w, int r) { return s.sum[w * 16 + r]; });
     float* partial = partials + split * stride;
+#pragma unroll 1
     for (int i = 4 * threadIdx.x; i < n; i += 4 * blockDim.x) {
       const int r = i / kHeadDim;
       Outputs4 out{};
+#pragma unroll 1
       for (int w = 0; w < n_warps; ++w)
-        out.add(*reinterpret_cast<const float4*>(s.acc + (w * group + r) * Shared<kHeadDim>::kStride + i % kHeadDim),
+        out.add(*reinterpret_cast<const float4*>(s.acc + (w * group + r) * Shared<kHeadDim>::kStride +
+                                                 i % kHeadDim),
                 weights[w * kMaxRows + r]);
       if (alone) {
         finish(out, i);
@@ -233,11 +246,13 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
         weights, peaks, sums, range.n_active, group, true,
         [&](int i, int r) { return __ldcg(partials + i * stride + n + r); },
         [&](int i, int r) { return __ldcg(partials + i * stride + n + group + r); });
+#pragma unroll 1
     for (int i = 4 * threadIdx.x; i < n; i += 4 * blockDim.x) {
       Outputs4 out{};
 #pragma unroll 8
       for (int q = 0; q < range.n_active; ++q)
-        out.add(__ldcg(reinterpret_cast<const float4*>(partials + q * stride + i)), weights[q * kMaxRows + i / kHeadDim]);
+        out.add(__ldcg(reinterpret_cast<const float4*>(partials + q * stride + i)),
+                weights[q * kMaxRows + i / kHeadDim]);
       finish(out, i);
     }
     return;

@@ -1,6 +1,6 @@
-// Attention for steps with prompt chunks, in two launches: rope_append brings queries, keys and values to where
-// they belong; attn_prefill_* attends, 64 query rows of one head a CTA, or attn_simple for head sizes without a
-// tensor-core kernel.
+// Attention for steps with prompt chunks, in two launches: rope_append brings queries, keys and values to
+// where they belong; attn_prefill_* attends, 64 query rows of one head a CTA, or attn_simple for head sizes
+// without a tensor-core kernel.
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/attention_tile.cuh"
 
@@ -46,7 +46,8 @@ __device__ __forceinline__ void attend_tile(const AttentionParams& p) {
   const int kv = head / (p.n_head / p.kv.n_head_kv);
   const int64_t first_row = sequence.first_row + tile.first;
   for (int i = threadIdx.x; i < tile.n * kHeadDim; i += blockDim.x)
-    queries[i] = __ldcg(p.q + ((first_row + i / kHeadDim) * p.n_head + head) * kHeadDim + i % kHeadDim) * p.scale * kLog2E;
+    queries[i] = __ldcg(p.q + ((first_row + i / kHeadDim) * p.n_head + head) * kHeadDim + i % kHeadDim) *
+                 p.scale * kLog2E;
   __syncthreads();
   const int row0 = 16 * warp, n_rows = min(16, tile.n - row0);
   if (n_rows <= 0) return;
@@ -68,8 +69,7 @@ __device__ __forceinline__ void attend_tile(const AttentionParams& p) {
     t.add_tokens(kv_head(p.kv, table[at / kKvBlockTokens], kv), at % kKvBlockTokens, at, seen, lane);
   t.finish_sums();
   t.for_outputs(lane, [&](int r, int d, float v) {
-    if (r < n_rows)
-      p.out[((first_row + row0 + r) * p.n_head + head) * kHeadDim + d] = v / t.sum[r / 8];
+    if (r < n_rows) p.out[((first_row + row0 + r) * p.n_head + head) * kHeadDim + d] = v / t.sum[r / 8];
   });
 }
 
@@ -106,15 +106,16 @@ extern "C" __global__ void __launch_bounds__(128) rope_append(AttentionParams p)
     if (is_query) {
       for (int d = lane; d < hd; d += 32) p.q[(int64_t(row) * p.n_head + h) * hd + d] = rows[warp][d];
     } else {
-      store_kv_row(p.kv, kv_head(p.kv, block, kv), is_key ? 0 : 1, position % kKvBlockTokens, rows[warp]);
+      store_kv_row(p.kv.format, hd, kv_head(p.kv, block, kv), is_key ? 0 : 1, position % kKvBlockTokens,
+                   rows[warp]);
     }
     __syncwarp();
   }
 }
 
-#define DUNLIN_ATTN_PREFILL(name, format, head_dim)                                               \
-  extern "C" __global__ void __launch_bounds__(128, 2) attn_prefill_##name(AttentionParams p) {    \
-    dunlin::cuda::attend_tile<format, head_dim>(p);                                               \
+#define DUNLIN_ATTN_PREFILL(name, format, head_dim)                                             \
+  extern "C" __global__ void __launch_bounds__(128, 2) attn_prefill_##name(AttentionParams p) { \
+    dunlin::cuda::attend_tile<format, head_dim>(p);                                             \
   }
 
 DUNLIN_ATTN_PREFILL(f16_64, KvFormat::kF16, 64)
@@ -157,7 +158,8 @@ extern "C" __global__ void __launch_bounds__(32) attn_simple(AttentionParams p) 
     peak = new_peak;
     sum = sum * decay + weight;
     for (int i = 0; i < kSlots; ++i)
-      if (32 * i + lane < hd) acc[i] = acc[i] * decay + weight * value(h, 1, at % kKvBlockTokens, 32 * i + lane);
+      if (32 * i + lane < hd)
+        acc[i] = acc[i] * decay + weight * value(h, 1, at % kKvBlockTokens, 32 * i + lane);
   }
   for (int i = 0; i < kSlots; ++i)
     if (32 * i + lane < hd) p.out[(int64_t(row) * p.n_head + head) * hd + 32 * i + lane] = acc[i] / sum;

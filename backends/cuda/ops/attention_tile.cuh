@@ -2,9 +2,11 @@
 // tokens. Queries and probabilities are halves in two parts (high + low), so products are as good as f32.
 //
 // Keys and values go from the cache straight into mma operands. The k index of an mma may be any permutation
-// that both operands share, so a lane takes eight neighbouring dimensions (16 bytes) instead of scattered pairs:
+// that both operands share, so a lane takes eight neighbouring dimensions (16 bytes) instead of scattered
+// pairs:
 //   q k^T: of 32 dimensions, lane t takes 8t .. 8t+7: its words are B of two mmas
-//   p v:   of 64 dimensions, lane g takes 8g .. 8g+7 of its four tokens; column g of mma i is dimension 8g + i
+//   p v:   of 64 dimensions, lane g takes 8g .. 8g+7 of its four tokens; column g of mma i is dimension 8g +
+//   i
 #pragma once
 
 #include "backends/cuda/device/mma.cuh"
@@ -27,7 +29,8 @@ struct AttentionTile {
 
   uint32_t q_high[kChunks][2][4];  // A operands, [chunk][mma]
   uint32_t q_low[kChunks][2][4];
-  float out[kHeadDim / 8][4];  // [64-chunk * 8 + i]: rows g, g, g + 8, g + 8; dimensions 8 (2t) + i, 8 (2t+1) + i
+  float out[kHeadDim / 8]
+           [4];  // [64-chunk * 8 + i]: rows g, g, g + 8, g + 8; dimensions 8 (2t) + i, 8 (2t+1) + i
   float peak[2] = {-INFINITY, -INFINITY};
   float sum[2] = {};
 
@@ -44,7 +47,8 @@ struct AttentionTile {
           const int row = g + 8 * (a % 2);
           float2 v = make_float2(0, 0);
           if (row < n_rows && (kUpper || a % 2 == 0))
-            v = *reinterpret_cast<const float2*>(rows + row * kHeadDim + 32 * c + 8 * t + 4 * m + 2 * (a / 2));
+            v = *reinterpret_cast<const float2*>(rows + row * kHeadDim + 32 * c + 8 * t + 4 * m +
+                                                 2 * (a / 2));
           split(v.x, v.y, q_high[c][m][a], q_low[c][m][a]);
         }
       }
@@ -60,14 +64,24 @@ struct AttentionTile {
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       const int row = lane / 4 + 8 * r, t = lane % 4;
+      if (r >= kRowsOfLane) {
+#pragma unroll
+        for (int c = 0; c < kChunks; ++c) {
+#pragma unroll
+          for (int e = 0; e < 4; ++e)
+            q_high[c][e / 2][r + 2 * (e % 2)] = q_low[c][e / 2][r + 2 * (e % 2)] = 0;
+        }
+        continue;
+      }
       float v[kChunks][8] = {};
-      if (row < n_heads && (kUpper || r == 0)) load_head(heads + row * kHeadDim, t, v);
+      if (row < n_heads) load_head(heads + row * kHeadDim, t, v);
       if (norm != nullptr) normalize(norm, eps, t, v);
       if (cos_sin != nullptr) rotate(cos_sin, t, v);
 #pragma unroll
       for (int c = 0; c < kChunks; ++c) {
 #pragma unroll
-        for (int e = 0; e < 4; ++e)  // dimensions 2e, 2e + 1 of eight: mma e / 2, operand word r + 2 * (e % 2)
+        for (int e = 0; e < 4;
+             ++e)  // dimensions 2e, 2e + 1 of eight: mma e / 2, operand word r + 2 * (e % 2)
           split(v[c][2 * e] * scale, v[c][2 * e + 1] * scale, q_high[c][e / 2][r + 2 * (e % 2)],
                 q_low[c][e / 2][r + 2 * (e % 2)]);
       }
@@ -87,7 +101,8 @@ struct AttentionTile {
       }
     }
   }
-  static __device__ __forceinline__ void normalize(const float* norm, float eps, int t, float (&v)[kChunks][8]) {
+  static __device__ __forceinline__ void normalize(const float* norm, float eps, int t,
+                                                   float (&v)[kChunks][8]) {
     float squares = 0;
 #pragma unroll
     for (int c = 0; c < kChunks; ++c) {
@@ -128,8 +143,8 @@ struct AttentionTile {
   }
 
   // Tokens [token, token + 16) of a block, the first of which is at this position.
-  __device__ __forceinline__ void add_tokens(const KvHead& head, int token, int32_t position, const Visibility& seen,
-                                             int lane) {
+  __device__ __forceinline__ void add_tokens(const KvHead& head, int token, int32_t position,
+                                             const Visibility& seen, int lane) {
     const int g = lane / 4, t = lane % 4;
     using Rows = KvRows<F, kHeadDim>;
     uint4 keys[2][kChunks];

@@ -1,6 +1,6 @@
-// dense_*: f32 rows times F16, BF16 or F32 weights, f32 throughout: a warp an output row, up to 8 step rows at
-// a time. Memory sets the pace for few rows; for many, a GEMM should have been chosen.
-// Grid: (ceil(n / 8), ceil(rows / 8)). Block: 256.
+// dense_*: f32 rows times F16, BF16 or F32 weights, f32 throughout: a warp an output row, up to 8 step rows
+// at a time. Memory sets the pace for few rows; for many, a GEMM should have been chosen. Grid: (ceil(n / 8),
+// ceil(rows / 8)). Block: 256.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 

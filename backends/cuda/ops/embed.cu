@@ -1,5 +1,6 @@
-// embed: a row of the table per token, and what begins a step beside it: a row's codes where no linear made it,
-// the rotation of every row's position. Grids: (rows of the capacity, parts); emit_row: parts. Block: 256.
+// embed: a row of the table per token, and what begins a step beside it: a row's codes where no linear made
+// it, the rotation of every row's position. Grids: (rows of the capacity, parts); emit_row: parts. Block:
+// 256.
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/emit_row.cuh"
 #include "backends/cuda/ops/matrix_element.cuh"

@@ -12,9 +12,10 @@ __device__ __forceinline__ float emission_weight(const RowEmission& e, int colum
   return e.norm_weight != nullptr && active ? __ldg(e.norm_weight + column) : 1.0f;
 }
 
-// 16 lanes, aligned, hold value i of the group that begins at `column`, lane % 16 = i. All lanes of the warp must
-// call; active: this lane's group exists (its lanes agree). weight: emission_weight().
-__device__ __forceinline__ void emit16(const RowEmission& e, int column, float value, float weight, bool active) {
+// 16 lanes, aligned, hold value i of the group that begins at `column`, lane % 16 = i. All lanes of the warp
+// must call; active: this lane's group exists (its lanes agree). weight: emission_weight().
+__device__ __forceinline__ void emit16(const RowEmission& e, int column, float value, float weight,
+                                       bool active) {
   const int i = threadIdx.x % 16;
   float scaled = active ? value : 0.0f;
   if (e.norm_weight != nullptr) {

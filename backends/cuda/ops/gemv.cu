@@ -1,8 +1,9 @@
-// gemv: one row of activations times quantized matrices. Every CTA takes a run of neighbouring strips (with glu,
-// of gate and up pairs), and every warp of it a run of their tiles, as equal as can be. Each warp streams its
-// tiles through a ring of its own in shared memory: the first are on their way before the row is there, and
-// several always are. One barrier, then the warps' sums are put together in order and the outputs finished, for
-// the next linear quantized if it wants them so. The order of every sum depends on the launch shape only.
+// gemv: one row of activations times quantized matrices. Every CTA takes a run of neighbouring strips (with
+// glu, of gate and up pairs), and every warp of it a run of their tiles, as equal as can be. Each warp
+// streams its tiles through a ring of its own in shared memory: the first are on their way before the row is
+// there, and several always are. One barrier, then the warps' sums are put together in order and the outputs
+// finished, for the next linear quantized if it wants them so. The order of every sum depends on the launch
+// shape only.
 //
 // Grid: at most n_strips (glu: n_strips / 2). Block: 32 * warps. Dynamic shared memory: gemv_shared_bytes().
 #include "backends/cuda/device/cp_async.cuh"
@@ -33,9 +34,9 @@ struct EqualRuns {
 
 // A place in a run: the tile of a strip, and its bytes.
 struct TileCursor {
-  int at, end;         // of the run
-  int strip, tile;     // of the launch, of the strip
-  int tile_bytes;      // of 256 columns: for 32-element planes two small tiles, of which the last may lack one
+  int at, end;      // of the run
+  int strip, tile;  // of the launch, of the strip
+  int tile_bytes;   // of 256 columns: for 32-element planes two small tiles, of which the last may lack one
   const uint8_t* from;
   const uint8_t* strip_end;
   Plane plane;
@@ -90,8 +91,8 @@ __device__ __forceinline__ float norm_factor(const LinearParams& p) {
   return rsqrtf(sum / float(p.k) + p.norm_eps);
 }
 
-// A warp's sums of one strip over its lanes, into the CTA's table, and back to zero. A warp's strips follow one
-// another, and neighbouring warps share at most one: row strip + warp of the table is its own.
+// A warp's sums of one strip over its lanes, into the CTA's table, and back to zero. A warp's strips follow
+// one another, and neighbouring warps share at most one: row strip + warp of the table is its own.
 __device__ __forceinline__ void store_partial(float (&acc)[2], float* table_row, int lane) {
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
@@ -104,8 +105,8 @@ __device__ __forceinline__ void store_partial(float (&acc)[2], float* table_row,
 }
 
 // The sum of row `row` of the CTA's strip `strip`, over the warps that had tiles of it, in order.
-__device__ __forceinline__ float sum_partials(const LinearParams& p, const float* table, const EqualRuns& runs,
-                                              int n_warps, int strip, int row) {
+__device__ __forceinline__ float sum_partials(const LinearParams& p, const float* table,
+                                              const EqualRuns& runs, int n_warps, int strip, int row) {
   float sum = 0;
 #pragma unroll
   for (int w = 0; w < kMaxWarps; ++w) {
@@ -115,8 +116,8 @@ __device__ __forceinline__ float sum_partials(const LinearParams& p, const float
   return sum;
 }
 
-// One output of the CTA: group i of 16, row threadIdx % 16. What it needs from memory is asked for before it is
-// needed.
+// One output of the CTA: group i of 16, row threadIdx % 16. What it needs from memory is asked for before it
+// is needed.
 struct Output {
   float* to;  // null: none
   float bias, residual, weight;
@@ -208,7 +209,8 @@ extern "C" __global__ void __launch_bounds__(384, 2) gemv(dunlin::cuda::LinearPa
     float value = 0;
     if (exists) {
       value = factor * sum_partials(p, table, warp_runs, n_warps, group * unit, r);
-      if (p.glu) value = silu(value) * (factor * sum_partials(p, table, warp_runs, n_warps, group * unit + 1, r));
+      if (p.glu)
+        value = silu(value) * (factor * sum_partials(p, table, warp_runs, n_warps, group * unit + 1, r));
       value = output.to != nullptr ? value + output.bias + output.residual : 0.0f;
       if (output.to != nullptr) *output.to = value;
     }

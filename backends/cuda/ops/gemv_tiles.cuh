@@ -1,8 +1,8 @@
 // One row times a tile of 16 rows and 256 columns, which lies in shared memory.
 //
-// An mma has eight columns and one row of activations needs one, so each column takes another 16 columns of K:
-// the operand of column g is zero except in "its" mma. After four mmas, 128 columns of K, the accumulators hold
-// eight integer dots with a scale each; lane t scales its own two, the halves of sub-block 4h + t.
+// An mma has eight columns and one row of activations needs one, so each column takes another 16 columns of
+// K: the operand of column g is zero except in "its" mma. After four mmas, 128 columns of K, the accumulators
+// hold eight integer dots with a scale each; lane t scales its own two, the halves of sub-block 4h + t.
 #pragma once
 
 #include <cuda_fp16.h>
@@ -25,8 +25,8 @@ __device__ __forceinline__ uint32_t gather_halves(uint32_t scale_word, int t) {
   return v;
 }
 
-// What a lane needs of the row for one tile: by half of the tile, its word of codes and the scales and products
-// of its two columns.
+// What a lane needs of the row for one tile: by half of the tile, its word of codes and the scales and
+// products of its two columns.
 struct TileInput {
   uint32_t codes[2];
   float2 scales[2];
@@ -45,9 +45,11 @@ struct TileInput {
   }
 };
 
-// The scaled dots of half h for the lane's rows g and g + 8: sum over its two columns, by factors f[row][column].
+// The scaled dots of half h for the lane's rows g and g + 8: sum over its two columns, by factors
+// f[row][column].
 template <bool kSigned, typename Operand>
-__device__ __forceinline__ void half_dots(const TileInput& x, int h, int lane, Operand operand, int32_t (&c)[4]) {
+__device__ __forceinline__ void half_dots(const TileInput& x, int h, int lane, Operand operand,
+                                          int32_t (&c)[4]) {
   const int g = lane / 4;
   // Two chains: an mma that waits for another costs more than an addition.
   int32_t other[4] = {};
@@ -69,7 +71,8 @@ __device__ __forceinline__ void half_dots(const TileInput& x, int h, int lane, O
 
 // W4K and W5K. acc: the sums of rows g and g + 8 over the lane's columns.
 template <Plane P>
-__device__ __forceinline__ void add_tile_min(const uint8_t* bytes, const TileInput& x, int lane, float (&acc)[2]) {
+__device__ __forceinline__ void add_tile_min(const uint8_t* bytes, const TileInput& x, int lane,
+                                             float (&acc)[2]) {
   const int t = lane % 4;
   Tile<P, FromShared> tile;
   tile.load(bytes, lane);
@@ -77,7 +80,8 @@ __device__ __forceinline__ void add_tile_min(const uint8_t* bytes, const TileInp
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     int32_t c[4] = {};
-    half_dots<false>(x, h, lane, [&](int j, uint32_t(&a)[4]) { tile.operand(4 * h + j, a); }, c);
+    half_dots<false>(
+        x, h, lane, [&](int j, uint32_t(&a)[4]) { tile.operand(4 * h + j, a); }, c);
 #pragma unroll
     for (int r = 0; r < 2; ++r)
       dots[r][h] = x.scales[h].x * __int2float_rn(c[2 * r]) + x.scales[h].y * __int2float_rn(c[2 * r + 1]);
@@ -100,7 +104,8 @@ __device__ __forceinline__ float signed_byte(uint32_t word, int i) {
   return __int2float_rn(int32_t(word << (24 - 8 * i)) >> 24);
 }
 
-__device__ __forceinline__ void add_tile_w6k(const uint8_t* bytes, const TileInput& x, int lane, float (&acc)[2]) {
+__device__ __forceinline__ void add_tile_w6k(const uint8_t* bytes, const TileInput& x, int lane,
+                                             float (&acc)[2]) {
   Tile<Plane::kW6K, FromShared> tile;
   tile.load(bytes, lane);
   const uint8_t* s = bytes + plane_info(Plane::kW6K).scale_offset;
@@ -110,7 +115,8 @@ __device__ __forceinline__ void add_tile_w6k(const uint8_t* bytes, const TileInp
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     int32_t c[4] = {};
-    half_dots<true>(x, h, lane, [&](int j, uint32_t(&a)[4]) { tile.operand(4 * h + j, a); }, c);
+    half_dots<true>(
+        x, h, lane, [&](int j, uint32_t(&a)[4]) { tile.operand(4 * h + j, a); }, c);
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       sum[r] += x.scales[h].x * signed_byte(words[r], 2 * h) * __int2float_rn(c[2 * r]);
@@ -126,8 +132,8 @@ __device__ __forceinline__ void add_tile_w6k(const uint8_t* bytes, const TileInp
 
 // The 32-element planes: two tiles of 128 columns; the second may be missing.
 template <Plane P>
-__device__ __forceinline__ void add_tile_32(const uint8_t* bytes, const TileInput& x, bool has_second, int lane,
-                                            float (&acc)[2]) {
+__device__ __forceinline__ void add_tile_32(const uint8_t* bytes, const TileInput& x, bool has_second,
+                                            int lane, float (&acc)[2]) {
   constexpr PlaneInfo kInfo = plane_info(P);
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
@@ -135,19 +141,21 @@ __device__ __forceinline__ void add_tile_32(const uint8_t* bytes, const TileInpu
     Tile<P, FromShared> tile;
     tile.load(bytes + h * kInfo.tile_bytes, lane);
     int32_t c[4] = {};
-    half_dots<true>(x, h, lane, [&](int j, uint32_t(&a)[4]) { tile.operand(j, a); }, c);
+    half_dots<true>(
+        x, h, lane, [&](int j, uint32_t(&a)[4]) { tile.operand(j, a); }, c);
     const uint32_t scales =
         *reinterpret_cast<const uint32_t*>(bytes + h * kInfo.tile_bytes + kInfo.scale_offset + 4 * lane);
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      const float dot = x.scales[h].x * __int2float_rn(c[2 * r]) + x.scales[h].y * __int2float_rn(c[2 * r + 1]);
+      const float dot =
+          x.scales[h].x * __int2float_rn(c[2 * r]) + x.scales[h].y * __int2float_rn(c[2 * r + 1]);
       acc[r] += kUnit<P> * half_bits_to_float(scales >> (16 * r) & 0xffffu) * dot;
     }
   }
 }
 
-__device__ __forceinline__ void add_tile(Plane plane, const uint8_t* bytes, const TileInput& x, bool has_second,
-                                         int lane, float (&acc)[2]) {
+__device__ __forceinline__ void add_tile(Plane plane, const uint8_t* bytes, const TileInput& x,
+                                         bool has_second, int lane, float (&acc)[2]) {
   switch (plane) {  // the same for all lanes
     case Plane::kW4K:
       return add_tile_min<Plane::kW4K>(bytes, x, lane, acc);

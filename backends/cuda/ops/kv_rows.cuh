@@ -46,26 +46,30 @@ struct KvRows {
       const uint2 q = *reinterpret_cast<const uint2*>(head.base + part * kValuesAt + token * kRowBytes + d);
       const __half2 s = __half2half2(*reinterpret_cast<const __half*>(
           head.base + kScalesAt + part * kKvBlockTokens * kScaleBytes + token * kScaleBytes + d / 32 * 2));
-      return make_uint4(as_word(__hmul2(bytes_to_half2(q.x, false), s)), as_word(__hmul2(bytes_to_half2(q.x, true), s)),
-                        as_word(__hmul2(bytes_to_half2(q.y, false), s)), as_word(__hmul2(bytes_to_half2(q.y, true), s)));
+      return make_uint4(
+          as_word(__hmul2(bytes_to_half2(q.x, false), s)), as_word(__hmul2(bytes_to_half2(q.x, true), s)),
+          as_word(__hmul2(bytes_to_half2(q.y, false), s)), as_word(__hmul2(bytes_to_half2(q.y, true), s)));
     }
   }
 };
 
-// Stores a row of K (part 0) or V (part 1) by one warp, rounded as the cache's type rounds.
-__device__ inline void store_kv_row(const KvView& kv, const KvHead& head, int part, int token, const float* row) {
+// Stores a row of K (part 0) or V (part 1) by one warp, rounded as the cache's type rounds. format and
+// head_dim are the view's; constants make the code short.
+__device__ __forceinline__ void store_kv_row(KvFormat format, int head_dim, const KvHead& head, int part,
+                                             int token, const float* row) {
   const int lane = threadIdx.x % 32;
-  const int row_bytes = kv_row_bytes(kv.format, kv.head_dim);
+  const int row_bytes = kv_row_bytes(format, head_dim);
   uint8_t* at = head.base + (part * kKvBlockTokens + token) * row_bytes;
-  if (kv.format == KvFormat::kF16) {
-    for (int d = lane; d < kv.head_dim; d += 32) reinterpret_cast<__half*>(at)[d] = __float2half_rn(row[d]);
+  if (format == KvFormat::kF16) {
+    for (int d = lane; d < head_dim; d += 32) reinterpret_cast<__half*>(at)[d] = __float2half_rn(row[d]);
     return;
   }
-  const int scale_bytes = kv_scale_row_bytes(kv.format, kv.head_dim);
+  const int scale_bytes = kv_scale_row_bytes(format, head_dim);
   __half* scales = reinterpret_cast<__half*>(head.base + 2 * kKvBlockTokens * row_bytes +
                                              (part * kKvBlockTokens + token) * scale_bytes);
-  for (int d0 = 0; d0 < kv.head_dim; d0 += 32) {
-    const bool inside = d0 + lane < kv.head_dim;
+#pragma unroll 1
+  for (int d0 = 0; d0 < head_dim; d0 += 32) {
+    const bool inside = d0 + lane < head_dim;
     const float v = inside ? row[d0 + lane] : 0.0f;
     float peak = fabsf(v);
     for (int step = 16; step > 0; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(0xffffffffu, peak, step));
@@ -78,8 +82,8 @@ __device__ inline void store_kv_row(const KvView& kv, const KvHead& head, int pa
 }
 
 // A head's RMS norm and rotation, in place, by one warp. cos_sin: [n_rot / 2], magnitude included.
-__device__ inline void norm_and_rotate(float* row, int head_dim, const float* norm, float eps, const float2* cos_sin,
-                                       int n_rot) {
+__device__ inline void norm_and_rotate(float* row, int head_dim, const float* norm, float eps,
+                                       const float2* cos_sin, int n_rot) {
   const int lane = threadIdx.x % 32;
   if (norm != nullptr) {
     float squares = 0;

@@ -43,10 +43,10 @@ __device__ __forceinline__ float peak8(const float (&v)[8]) {
   return peak;
 }
 
-// Values [at, at + 8) of a row of k, zeros beyond its end, times the norm's weight if there is one; adds to the
-// sum of squares of the raw values then.
-__device__ __forceinline__ void load_row8(const float* x, const float* norm_weight, int k, int at, float (&v)[8],
-                                          float& squares) {
+// Values [at, at + 8) of a row of k, zeros beyond its end, times the norm's weight if there is one; adds to
+// the sum of squares of the raw values then.
+__device__ __forceinline__ void load_row8(const float* x, const float* norm_weight, int k, int at,
+                                          float (&v)[8], float& squares) {
 #pragma unroll
   for (int e = 0; e < 8; ++e) v[e] = 0;
   if (at + 8 <= k && k % 4 == 0) {

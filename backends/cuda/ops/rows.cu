@@ -33,8 +33,8 @@ extern "C" __global__ void __launch_bounds__(256) rows_add(RowParams p) {
 extern "C" __global__ void __launch_bounds__(256) rows_glu(RowParams p) {
   if (!dunlin::cuda::enter(p)) return;
   const int64_t row = int64_t(blockIdx.x) * p.width;
-  dunlin::cuda::for_columns(
-      p, [&](int i) { p.out[row + i] = dunlin::cuda::silu(p.a[row + i]) * p.b[row + i]; });
+  dunlin::cuda::for_columns(p,
+                            [&](int i) { p.out[row + i] = dunlin::cuda::silu(p.a[row + i]) * p.b[row + i]; });
 }
 
 extern "C" __global__ void __launch_bounds__(256) rows_gather(RowParams p) {

@@ -23,7 +23,8 @@ __device__ __forceinline__ void store_partial(float* to, const Sums<NB>& acc, in
 
 // partials: [part][slot][row of the slab][row of the strip].
 template <int NB>
-__device__ __forceinline__ float sum_parts(const float* partials, int slot, int n_slots, int n_parts, int at) {
+__device__ __forceinline__ float sum_parts(const float* partials, int slot, int n_slots, int n_parts,
+                                           int at) {
   constexpr int kSize = NB * 8 * kStripRows;
   float sum = 0;
   for (int q = 0; q < n_parts; ++q) sum += partials[(q * n_slots + slot) * kSize + at];

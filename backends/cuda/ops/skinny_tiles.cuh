@@ -34,8 +34,8 @@ __device__ __forceinline__ RowScales load_row_scales(const uint8_t* scales, int 
 }
 
 template <Plane P, int NB>
-__device__ __forceinline__ void add_tile_min(const uint8_t* tiles, const QuantizedRows& x, int first_group, int n_tiles,
-                                             int i, int lane, Sums<NB>& acc) {
+__device__ __forceinline__ void add_tile_min(const uint8_t* tiles, const QuantizedRows& x, int first_group,
+                                             int n_tiles, int i, int lane, Sums<NB>& acc) {
   const int g = lane / 4, t = lane % 4;
   const uint8_t* p = tiles + int64_t(i) * plane_info(P).tile_bytes;
   Tile<P, FromGlobal> tile;
@@ -46,7 +46,8 @@ __device__ __forceinline__ void add_tile_min(const uint8_t* tiles, const Quantiz
   for (int q = 0; q < 4; ++q) {
     uint4 codes[NB];
 #pragma unroll
-    for (int c = 0; c < NB; ++c) codes[c] = load_codes(x.codes256, int64_t(first_group + c) * n_tiles + i, q, lane);
+    for (int c = 0; c < NB; ++c)
+      codes[c] = load_codes(x.codes256, int64_t(first_group + c) * n_tiles + i, q, lane);
 #pragma unroll
     for (int e = 0; e < 2; ++e) {
       uint32_t a[4];
@@ -71,7 +72,10 @@ __device__ __forceinline__ void add_tile_min(const uint8_t* tiles, const Quantiz
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
     // 1024 + m as half bits, less 1024.
-    const uint32_t word = t == 0 ? s.word[r][0] : t == 1 ? s.word[r][1] : t == 2 ? s.word[r][2] : s.word[r][3];
+    const uint32_t word = t == 0   ? s.word[r][0]
+                          : t == 1 ? s.word[r][1]
+                          : t == 2 ? s.word[r][2]
+                                   : s.word[r][3];
     const uint32_t raised = (word >> 12 & 63u) | (word >> 18 & 63u) << 16 | 0x64006400u;
     const __half2 m = __hsub2(*reinterpret_cast<const __half2*>(&raised), __float2half2_rn(1024.0f));
     mins[r] = *reinterpret_cast<const uint32_t*>(&m);
@@ -93,8 +97,8 @@ __device__ __forceinline__ void add_tile_min(const uint8_t* tiles, const Quantiz
 }
 
 template <int NB>
-__device__ __forceinline__ void add_tile_w6k(const uint8_t* tiles, const QuantizedRows& x, int first_group, int n_tiles,
-                                             int i, int lane, Sums<NB>& acc) {
+__device__ __forceinline__ void add_tile_w6k(const uint8_t* tiles, const QuantizedRows& x, int first_group,
+                                             int n_tiles, int i, int lane, Sums<NB>& acc) {
   const int g = lane / 4, t = lane % 4;
   constexpr PlaneInfo kInfo = plane_info(Plane::kW6K);
   const uint8_t* p = tiles + int64_t(i) * kInfo.tile_bytes;
@@ -104,15 +108,15 @@ __device__ __forceinline__ void add_tile_w6k(const uint8_t* tiles, const Quantiz
   float d[2];
 #pragma unroll
   for (int r = 0; r < 2; ++r)
-    d[r] = kUnit<Plane::kW6K> *
-           half_bits_to_float(
-               __ldg(reinterpret_cast<const unsigned short*>(p + kInfo.scale_offset + 256 + 2 * (g + 8 * r))));
+    d[r] = kUnit<Plane::kW6K> * half_bits_to_float(__ldg(reinterpret_cast<const unsigned short*>(
+                                    p + kInfo.scale_offset + 256 + 2 * (g + 8 * r))));
   int32_t sums[NB][4] = {};
 #pragma unroll
   for (int q = 0; q < 4; ++q) {
     uint4 codes[NB];
 #pragma unroll
-    for (int c = 0; c < NB; ++c) codes[c] = load_codes(x.codes256, int64_t(first_group + c) * n_tiles + i, q, lane);
+    for (int c = 0; c < NB; ++c)
+      codes[c] = load_codes(x.codes256, int64_t(first_group + c) * n_tiles + i, q, lane);
 #pragma unroll
     for (int e = 0; e < 2; ++e) {
       const int j = 2 * q + e;
@@ -123,7 +127,8 @@ __device__ __forceinline__ void add_tile_w6k(const uint8_t* tiles, const Quantiz
         // Group 2j + h of 16 is byte h (of the upper 128 columns: 2 + h) of word j % 4.
         int32_t scale[2];
 #pragma unroll
-        for (int r = 0; r < 2; ++r) scale[r] = int32_t(s.word[r][j % 4] << (24 - 8 * (h + 2 * (j / 4)))) >> 24;
+        for (int r = 0; r < 2; ++r)
+          scale[r] = int32_t(s.word[r][j % 4] << (24 - 8 * (h + 2 * (j / 4)))) >> 24;
 #pragma unroll
         for (int c = 0; c < NB; ++c) {
           int32_t dot[4] = {};
@@ -140,13 +145,14 @@ __device__ __forceinline__ void add_tile_w6k(const uint8_t* tiles, const Quantiz
     const int64_t at = int64_t(first_group + c) * n_tiles + i;
     const float2 dx = *reinterpret_cast<const float2*>(x.scales256 + at * 8 + 2 * t);
 #pragma unroll
-    for (int v = 0; v < 4; ++v) acc[c][v] += (v % 2 == 0 ? dx.x : dx.y) * d[v / 2] * __int2float_rn(sums[c][v]);
+    for (int v = 0; v < 4; ++v)
+      acc[c][v] += (v % 2 == 0 ? dx.x : dx.y) * d[v / 2] * __int2float_rn(sums[c][v]);
   }
 }
 
 template <Plane P, int NB>
-__device__ __forceinline__ void add_tile_32(const uint8_t* tiles, const QuantizedRows& x, int first_group, int n_tiles,
-                                            int i, int k, int lane, Sums<NB>& acc) {
+__device__ __forceinline__ void add_tile_32(const uint8_t* tiles, const QuantizedRows& x, int first_group,
+                                            int n_tiles, int i, int k, int lane, Sums<NB>& acc) {
   const int g = lane / 4, t = lane % 4;
   constexpr PlaneInfo kInfo = plane_info(P);
 #pragma unroll 1
@@ -167,7 +173,8 @@ __device__ __forceinline__ void add_tile_32(const uint8_t* tiles, const Quantize
         uint32_t a[4];
         tile.operand(2 * q + e, a);
         const uint32_t word = word_of(scales, 2 * q + e);
-        const float d[2] = {kUnit<P> * half_bits_to_float(word & 0xffffu), kUnit<P> * half_bits_to_float(word >> 16)};
+        const float d[2] = {kUnit<P> * half_bits_to_float(word & 0xffffu),
+                            kUnit<P> * half_bits_to_float(word >> 16)};
 #pragma unroll
         for (int c = 0; c < NB; ++c) {
           int32_t dot[4] = {};
@@ -176,7 +183,8 @@ __device__ __forceinline__ void add_tile_32(const uint8_t* tiles, const Quantize
           const float2 dx =
               *reinterpret_cast<const float2*>(x.scales32 + (at * 8 + 4 * half + 2 * q + e) * 8 + 2 * t);
 #pragma unroll
-          for (int v = 0; v < 4; ++v) acc[c][v] += (v % 2 == 0 ? dx.x : dx.y) * d[v / 2] * __int2float_rn(dot[v]);
+          for (int v = 0; v < 4; ++v)
+            acc[c][v] += (v % 2 == 0 ? dx.x : dx.y) * d[v / 2] * __int2float_rn(dot[v]);
         }
       }
     }
@@ -184,8 +192,9 @@ __device__ __forceinline__ void add_tile_32(const uint8_t* tiles, const Quantize
 }
 
 template <int NB>
-__device__ __forceinline__ void add_tile(Plane plane, const uint8_t* tiles, const QuantizedRows& x, int first_group,
-                                         int n_tiles, int i, int k, int lane, Sums<NB>& acc) {
+__device__ __forceinline__ void add_tile(Plane plane, const uint8_t* tiles, const QuantizedRows& x,
+                                         int first_group, int n_tiles, int i, int k, int lane,
+                                         Sums<NB>& acc) {
   switch (plane) {  // the same for all lanes
     case Plane::kW4K:
       return add_tile_min<Plane::kW4K, NB>(tiles, x, first_group, n_tiles, i, lane, acc);
