@@ -33,6 +33,26 @@ DUNLIN_INLINE const uint16_t* paired_d(const uint8_t* panel, int64_t b) {
   return F::kPairedD ? reinterpret_cast<const uint16_t*>(panel + b / 2 * pair) + b % 2 * 16 : nullptr;
 }
 
+// While a narrow tile of several tokens computes, the weights that it needs next come into the L2 cache. One
+// token needs all that memory gives, and the hardware's prefetcher is better at that; wide tiles come back to
+// the same weights. Zen 4, Q4_K, 8 tokens, share of the read bandwidth: 42 % without, 58 % with, 33 % with
+// prefetches into L1, whose few miss buffers they occupy. Distances from 2 to 18 KiB measure alike.
+constexpr int kPrefetchAheadBytes = 4608;
+constexpr int kPrefetchTokens = 4;  // the least number of tokens
+constexpr int kPrefetchIntoL2 = 1;
+
+// Asks for part `part` of kParts of a block that lies kPrefetchAheadBytes after w.
+template <int kParts, int R, int T, class Block>
+DUNLIN_INLINE void prefetch_part(const Block* w, int part) {
+  if constexpr (R == 1 && T >= kPrefetchTokens) {
+    constexpr int kLines = int(sizeof(Block) + 63) / 64;
+    const auto* next = reinterpret_cast<const uint8_t*>(w) + kPrefetchAheadBytes;
+    DUNLIN_UNROLL(16)
+    for (int line = part * kLines / kParts; line < (part + 1) * kLines / kParts; ++line)
+      __builtin_prefetch(next + 64 * line, 0, kPrefetchIntoL2);
+  }
+}
+
 // K-quants with one activation scale for 256 K. y += d_a (d S - dmin N), or d_a d S.
 template <class V, class F, int R, int T>
 struct TileA256 {
@@ -73,6 +93,7 @@ struct TileA256 {
     }
     DUNLIN_UNROLL(8)
     for (int g = 0; g < 8; ++g) {
+      prefetch_part<8, R, T>(w[0], g);
       typename V::Acc acc[R][T];
       typename V::Scale scale[R];
       DUNLIN_UNROLL(8)
@@ -167,6 +188,7 @@ struct TileA32 {
       for (int r = 0; r < R; ++r) w[r] = block_of<F>(rows[r].panel, b);
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A32Block*>(tokens[t]) + b;
+      prefetch_part<1, R, T>(w[0], 0);
       Ints dot[R][T];
       multiply(rows, w, a, dot);
       DUNLIN_UNROLL(8)
