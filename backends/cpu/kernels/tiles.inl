@@ -40,8 +40,8 @@ DUNLIN_INLINE const uint16_t* paired_d(const uint8_t* panel, int64_t b) {
 constexpr int kPrefetchAheadBytes = 4608;
 constexpr int kPrefetchIntoL2 = 1;
 
-// Asks for part `part` of kParts of a block that lies kPrefetchAheadBytes after w. V::kPrefetchTokens: the least
-// number of tokens for which that is worth it, and more than a GEMM tile of one vector has.
+// Asks for part `part` of kParts of a block that lies kPrefetchAheadBytes after w. V::kPrefetchTokens: the
+// least number of tokens for which that is worth it, and more than a GEMM tile of one vector has.
 template <class V, int kParts, int R, int T, class Block>
 DUNLIN_INLINE void prefetch_part(const Block* w, int part) {
   if constexpr (R == 1 && T >= V::kPrefetchTokens) {
@@ -121,8 +121,8 @@ struct TileA256 {
       }
     }
   }
-  // The same sums in another order, for few registers (V::kTokenByToken): the group's eight vectors of weights
-  // stay in registers, with one accumulator at a time.
+  // The same sums in another order, for few registers (V::kTokenByToken): the group's eight vectors of
+  // weights stay in registers, with one accumulator at a time.
   template <int kRun, int kSubVectors>
   static DUNLIN_INLINE void sum_group_by_token(const typename F::Block& w, int row0, int g,
                                                const A256Block* const (&a)[T], Sum (&s)[T]) {
@@ -134,8 +134,9 @@ struct TileA256 {
         scale[v / kSubVectors] = V::to_scale(F::scale(w, (8 * g + v) / kSubVectors, row0));
       x[v] = F::vector(w, g, v, row0);
     }
-    // The tokens' sums would not fit beside the weights. In memory they cost a load and a store in 8 products;
-    // left to itself, the compiler spills the weights (Zen 4, 8x6 tile: 54 % of the ceiling instead of 61 %).
+    // The tokens' sums would not fit beside the weights. In memory they cost a load and a store in 8
+    // products; left to itself, the compiler spills the weights (Zen 4, 8x6 tile: 54 % of the ceiling instead
+    // of 61 %).
     asm volatile("" : : "r"(s) : "memory");
     DUNLIN_UNROLL(16)
     for (int t = 0; t < T; ++t) {
