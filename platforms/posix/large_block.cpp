@@ -32,7 +32,7 @@ Result<LargeBlock> LargeBlock::allocate(size_t bytes, HugePages huge_pages) {
   if (bytes == 0) return block;
   const bool huge = huge_pages == HugePages::kAdvise && bytes >= kHugePageBytes;
   const size_t alignment = huge ? kHugePageBytes : page_size_bytes();
-  const auto rounded = checked_align_up(bytes, alignment);
+  const auto rounded = checked_align_up(bytes, page_size_bytes());
   const auto mapped = rounded ? checked_add(*rounded, huge ? alignment : 0) : std::nullopt;
   if (!mapped) return no_memory(bytes, ENOMEM);
 
@@ -42,7 +42,9 @@ Result<LargeBlock> LargeBlock::allocate(size_t bytes, HugePages huge_pages) {
   block.size_ = bytes;
   block.mapped_bytes_ = *mapped;
   if (huge) {
-    // Give the unaligned ends back, so that the block starts and ends on a huge page.
+    // Give the ends back. The block starts on a huge page but ends on an ordinary one: the kernel would fill a
+    // whole huge page for the first byte of it, a megabyte too much on average, and models have hundreds of
+    // blocks.
     const uintptr_t start = reinterpret_cast<uintptr_t>(map);
     const size_t lead = (alignment - start % alignment) % alignment;
     if (lead > 0) munmap(map, lead);

@@ -32,9 +32,9 @@ namespace {
 #include "backends/cpu/kernels/quantize.inl"
 
 constexpr int kTileRows = 1;
-constexpr int kTileTokens = 8;
+constexpr int kTileTokens = 6;
 constexpr int kSmallTokens = 8;
-#define DUNLIN_TILE "8x8"
+#define DUNLIN_TILE "8x6"
 #define DUNLIN_ISA "avx2"
 #include "backends/cpu/kernels/linear_rows.inl"
 

@@ -4,6 +4,8 @@
 // way.
 struct Lanes : Lanes256 {
   static constexpr bool kFreeStart = false;
+  static constexpr bool kTokenByToken = true;
+  static constexpr int kPrefetchTokens = 7;
 
   static Bytes load_biased(const uint8_t* p) {
     return _mm256_xor_si256(load(p), _mm256_set1_epi8(char(0x80)));

@@ -1,6 +1,8 @@
 // Lanes (kernels/tiles.inl) of AVX-VNNI.
 struct Lanes : Lanes256 {
   static constexpr bool kFreeStart = true;
+  static constexpr bool kTokenByToken = false;
+  static constexpr int kPrefetchTokens = 9;
 
   static Bytes load_biased(const uint8_t* p) { return load(p); }
   static Ints bias_start(int32_t x) { return broadcast(x); }

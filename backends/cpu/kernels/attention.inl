@@ -119,13 +119,13 @@ inline void pack_queries(const AttentionCall& call, const Tile& tile, float* que
 }
 
 template <int R = kMaxRows>
-inline void attend_rows(const AttentionCall& call, const uint8_t* page, const QueryBlock& query,
-                        const BlockRows& rows, const RowRange* visible, const PageScratch& scratch,
-                        PagePartial& partial) {
+inline void attend_rows(const AttentionCall& call, const uint8_t* page, const uint8_t* next_page,
+                        const QueryBlock& query, const BlockRows& rows, const RowRange* visible,
+                        const PageScratch& scratch, PagePartial& partial) {
   if (rows.count == R) {
-    attend_page<R>(call, page, query, visible, scratch, partial);
+    attend_page<R>(call, page, next_page, query, visible, scratch, partial);
   } else if constexpr (R > 1) {
-    attend_rows<R - 1>(call, page, query, rows, visible, scratch, partial);
+    attend_rows<R - 1>(call, page, next_page, query, rows, visible, scratch, partial);
   }
 }
 
@@ -134,8 +134,10 @@ inline void attend_block(const AttentionCall& call, const Tile& tile, const Bloc
   RowRange visible[kMaxRows];
   for (int r = 0; r < rows.count; ++r) visible[r] = visible_keys(call, token_of(tile, rows.begin + r), page);
   const float* const packed = scratch.queries + int64_t(rows.begin) * call.layout->padded_head_dim;
-  attend_rows(call, page_of(call, page, tile.kv_head), query_block(*call.layout, packed, rows.count), rows,
-              visible, scratch.page, partial);
+  const int last_page = (call.position + call.n_tokens - 1) / kKvBlockTokens;
+  const int next_page = page < last_page ? page + 1 : page;
+  attend_rows(call, page_of(call, page, tile.kv_head), page_of(call, next_page, tile.kv_head),
+              query_block(*call.layout, packed, rows.count), rows, visible, scratch.page, partial);
 }
 
 // Folds one page's partial result into a row's running record.

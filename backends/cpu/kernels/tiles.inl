@@ -33,6 +33,26 @@ DUNLIN_INLINE const uint16_t* paired_d(const uint8_t* panel, int64_t b) {
   return F::kPairedD ? reinterpret_cast<const uint16_t*>(panel + b / 2 * pair) + b % 2 * 16 : nullptr;
 }
 
+// While a narrow tile of several tokens computes, the weights that it needs next come into the L2 cache. One
+// token needs all that memory gives, and the hardware's prefetcher is better at that; wide tiles come back to
+// the same weights. Zen 4, Q4_K, 8 tokens, share of the read bandwidth: 42 % without, 58 % with, 33 % with
+// prefetches into L1, whose few miss buffers they occupy. Distances from 2 to 18 KiB measure alike.
+constexpr int kPrefetchAheadBytes = 4608;
+constexpr int kPrefetchIntoL2 = 1;
+
+// Asks for part `part` of kParts of a block that lies kPrefetchAheadBytes after w. V::kPrefetchTokens: the
+// least number of tokens for which that is worth it, and more than a GEMM tile of one vector has.
+template <class V, int kParts, int R, int T, class Block>
+DUNLIN_INLINE void prefetch_part(const Block* w, int part) {
+  if constexpr (R == 1 && T >= V::kPrefetchTokens) {
+    constexpr int kLines = int(sizeof(Block) + 63) / 64;
+    const auto* next = reinterpret_cast<const uint8_t*>(w) + kPrefetchAheadBytes;
+    DUNLIN_UNROLL(16)
+    for (int line = part * kLines / kParts; line < (part + 1) * kLines / kParts; ++line)
+      __builtin_prefetch(next + 64 * line, 0, kPrefetchIntoL2);
+  }
+}
+
 // K-quants with one activation scale for 256 K. y += d_a (d S - dmin N), or d_a d S.
 template <class V, class F, int R, int T>
 struct TileA256 {
@@ -73,6 +93,11 @@ struct TileA256 {
     }
     DUNLIN_UNROLL(8)
     for (int g = 0; g < 8; ++g) {
+      prefetch_part<V, 8, R, T>(w[0], g);
+      if constexpr (V::kTokenByToken && R == 1 && T > 1) {
+        sum_group_by_token<kRun, kSubVectors>(*w[0], rows[0].row0, g, a, s[0]);
+        continue;
+      }
       typename V::Acc acc[R][T];
       typename V::Scale scale[R];
       DUNLIN_UNROLL(8)
@@ -93,6 +118,34 @@ struct TileA256 {
             if (v % kRun == kRun - 1) s[r][t] = V::add_scaled(s[r][t], acc[r][t], scale[r]);
           }
         }
+      }
+    }
+  }
+  // The same sums in another order, for few registers (V::kTokenByToken): the group's eight vectors of
+  // weights stay in registers, with one accumulator at a time.
+  template <int kRun, int kSubVectors>
+  static DUNLIN_INLINE void sum_group_by_token(const typename F::Block& w, int row0, int g,
+                                               const A256Block* const (&a)[T], Sum (&s)[T]) {
+    typename V::Bytes x[8];
+    typename V::Scale scale[8 / kSubVectors];
+    DUNLIN_UNROLL(8)
+    for (int v = 0; v < 8; ++v) {
+      if (v % kSubVectors == 0)
+        scale[v / kSubVectors] = V::to_scale(F::scale(w, (8 * g + v) / kSubVectors, row0));
+      x[v] = F::vector(w, g, v, row0);
+    }
+    // The tokens' sums would not fit beside the weights. In memory they cost a load and a store in 8
+    // products; left to itself, the compiler spills the weights (Zen 4, 8x6 tile: 54 % of the ceiling instead
+    // of 61 %).
+    asm volatile("" : : "r"(s) : "memory");
+    DUNLIN_UNROLL(16)
+    for (int t = 0; t < T; ++t) {
+      typename V::Acc acc;
+      DUNLIN_UNROLL(8)
+      for (int v = 0; v < 8; ++v) {
+        if (v % kRun == 0) acc = V::begin(start(*a[t], (8 * g + v) / kSubVectors));
+        acc = V::template accumulate<F::kBits>(acc, x[v], a[t]->q + 32 * g + 4 * v);
+        if (v % kRun == kRun - 1) s[t] = V::add_scaled(s[t], acc, scale[v / kSubVectors]);
       }
     }
   }
@@ -167,6 +220,7 @@ struct TileA32 {
       for (int r = 0; r < R; ++r) w[r] = block_of<F>(rows[r].panel, b);
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A32Block*>(tokens[t]) + b;
+      prefetch_part<V, 1, R, T>(w[0], 0);
       Ints dot[R][T];
       multiply(rows, w, a, dot);
       DUNLIN_UNROLL(8)

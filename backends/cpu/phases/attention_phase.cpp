@@ -1,5 +1,7 @@
 #include "backends/cpu/phases/attention_phase.h"
 
+#include <algorithm>
+
 namespace dunlin::cpu {
 namespace {
 
@@ -21,6 +23,14 @@ AttentionCall call_for(const AttentionJob& job, const StepInputs& step, const St
   return call;
 }
 
+// Pages that a unit of paged attention takes at a time: a run packs its queries once, and as many runs remain
+// as keep the threads evenly busy.
+constexpr int64_t kRunsPerThread = 8;
+
+int64_t pages_per_run(int64_t n_pages, int64_t n_kv_heads, int n_threads) {
+  return std::max<int64_t>(1, n_pages * n_kv_heads / (kRunsPerThread * n_threads));
+}
+
 float* partials_of(const AttentionJob& job, const StepSequence& sequence) {
   return job.partials + int64_t(sequence.first_row) * job.partials_stride;
 }
@@ -37,15 +47,18 @@ void AttentionPhase::run(const StepInputs& step, const ThreadSlot& thread) {
     const bool by_page = step.n_rows() <= kMaxPagedRows;
     const KvPageRange pages = attention_pages(call);
     const int64_t tile = attention_tile_tokens(call);
-    const int64_t per_head = by_page ? pages.end - pages.begin : (sequence.n_rows + tile - 1) / tile;
+    const int64_t n_pages = pages.end - pages.begin;
+    const int64_t run = pages_per_run(n_pages, n_kv_heads, thread.count);
+    const int64_t per_head = by_page ? (n_pages + run - 1) / run : (sequence.n_rows + tile - 1) / tile;
     const int64_t end_unit = first_unit + per_head * n_kv_heads;
     for (; mine.begin < end_unit; mine = units_.take(INT64_MAX, 1)) {
       const int64_t unit = mine.begin - first_unit;
       const int head = int(unit % n_kv_heads);
       const int64_t part = unit / n_kv_heads;
       if (by_page) {
-        const int page = pages.begin + int(part);
-        job_.kernels->attention_partial(&call, head, page, page + 1, partials_of(job_, sequence),
+        const int64_t begin = pages.begin + part * run;
+        const int64_t end = std::min<int64_t>(pages.end, begin + run);
+        job_.kernels->attention_partial(&call, head, int(begin), int(end), partials_of(job_, sequence),
                                         thread.scratch);
       } else {
         // Later tiles see more keys: they go first.
