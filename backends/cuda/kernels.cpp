@@ -12,11 +12,11 @@ Result<std::unique_ptr<Kernels>> Kernels::load(const Context& context) {
         context.check(context.driver().cuModuleLoadData(&module, image.data),
                       str_cat("loading the kernels of ", image.name, " for compute capability ",
                               context.limits().compute_capability)));
-    kernels->modules_.push_back(module);
+    kernels->modules_[image.name] = module;
   }
-#define DUNLIN_CUDA_BIND_KERNEL(params, entry) \
-  kernels->entry.name = #entry;                \
-  DUNLIN_RETURN_IF_ERROR(kernels->bind(#entry, kernels->entry.function));
+#define DUNLIN_CUDA_BIND_KERNEL(image, params, entry) \
+  kernels->entry.name = #entry;                       \
+  DUNLIN_RETURN_IF_ERROR(kernels->bind(#image, #entry, kernels->entry.function));
   DUNLIN_CUDA_KERNELS(DUNLIN_CUDA_BIND_KERNEL)
 #undef DUNLIN_CUDA_BIND_KERNEL
   return kernels;
@@ -24,23 +24,23 @@ Result<std::unique_ptr<Kernels>> Kernels::load(const Context& context) {
 
 Kernels::~Kernels() {
   (void)context_.make_current();
-  for (CUmodule module : modules_) (void)context_.driver().cuModuleUnload(module);
+  for (const auto& [image, module] : modules_) (void)context_.driver().cuModuleUnload(module);
 }
 
-Status Kernels::bind(const char* name, CUfunction& function) const {
-  for (CUmodule module : modules_) {
-    if (context_.driver().cuModuleGetFunction(&function, module, name) != CUDA_SUCCESS) continue;
-    int static_bytes = 0;
-    DUNLIN_RETURN_IF_ERROR(context_.check(
-        context_.driver().cuFuncGetAttribute(&static_bytes, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function),
-        str_cat("asking kernel ", name)));
-    // Also forces the code onto the device now.
-    return context_.check(
-        context_.driver().cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                                             context_.limits().max_shared_bytes - static_bytes),
-        str_cat("preparing kernel ", name));
-  }
-  return Status::internal("kernel ", name, " is missing from the images of this build");
+Status Kernels::bind(const char* image, const char* name, CUfunction& function) const {
+  const auto found = modules_.find(image);
+  DUNLIN_CHECK(found != modules_.end());
+  DUNLIN_RETURN_IF_ERROR(context_.check(context_.driver().cuModuleGetFunction(&function, found->second, name),
+                                        str_cat("finding kernel ", name)));
+  int static_bytes = 0;
+  DUNLIN_RETURN_IF_ERROR(context_.check(
+      context_.driver().cuFuncGetAttribute(&static_bytes, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function),
+      str_cat("asking kernel ", name)));
+  // Also forces the code onto the device now.
+  return context_.check(
+      context_.driver().cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                           context_.limits().max_shared_bytes - static_bytes),
+      str_cat("preparing kernel ", name));
 }
 
 }  // namespace dunlin::cuda

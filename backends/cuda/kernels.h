@@ -2,8 +2,9 @@
 // the images lack is an error when the device is opened, not later.
 #pragma once
 
+#include <map>
 #include <memory>
-#include <vector>
+#include <string_view>
 
 #include "backends/cuda/device/attention_params.h"
 #include "backends/cuda/device/linear_params.h"
@@ -13,27 +14,47 @@
 
 namespace dunlin::cuda {
 
-// X(parameter struct, entry point)
-#define DUNLIN_CUDA_KERNELS(X)                                                                               \
-  X(CopyParams, step_begin)                                                                                  \
-  X(CopyParams, step_end) X(EmbedParams, embed) X(RowParams, rows_add) X(RowParams, rows_glu) X(             \
-      RowParams, rows_gather) X(RowParams, rows_rms_norm) X(RowParams, rows_rope)                            \
-      X(QuantizeParams, quantize) X(LinearParams, gemv) X(LinearParams, skinny_8) X(LinearParams, skinny_16) \
-          X(LinearParams, skinny_32) X(LinearParams, skinny_64) X(DenseParams, dense_f16)                    \
-              X(DenseParams, dense_bf16) X(DenseParams, dense_f32) X(ArgmaxParams, argmax)                   \
-                  X(PackParams, pack_strips) X(ProbeParams, probe_fill) X(ProbeParams, probe_read)           \
-                      X(EmitParams, emit_row) X(RotationParams, rotation) X(AttentionParams, rope_append)    \
-                          X(AttentionParams, attn_simple) X(AttentionParams, attn_decode_f16_64)             \
-                              X(AttentionParams, attn_decode_f16_128) X(AttentionParams, attn_decode_q8_64)  \
-                                  X(AttentionParams, attn_decode_q8_128)                                     \
-                                      X(AttentionParams, attn_decode16_f16_64)                               \
-                                          X(AttentionParams, attn_decode16_f16_128)                          \
-                                              X(AttentionParams, attn_decode16_q8_64)                        \
-                                                  X(AttentionParams, attn_decode16_q8_128)                   \
-                                                      X(AttentionParams, attn_prefill_f16_64)                \
-                                                          X(AttentionParams, attn_prefill_f16_128)           \
-                                                              X(AttentionParams, attn_prefill_q8_64)         \
-                                                                  X(AttentionParams, attn_prefill_q8_128)
+// X(file of ops/, parameter struct, entry point)
+// clang-format off
+#define DUNLIN_CUDA_KERNELS(X) \
+  X(step, CopyParams, step_begin) \
+  X(step, CopyParams, step_end) \
+  X(embed, EmbedParams, embed) \
+  X(rows, RowParams, rows_add) \
+  X(rows, RowParams, rows_glu) \
+  X(rows, RowParams, rows_gather) \
+  X(rows, RowParams, rows_rms_norm) \
+  X(rows, RowParams, rows_rope) \
+  X(quantize, QuantizeParams, quantize) \
+  X(gemv, LinearParams, gemv) \
+  X(skinny, LinearParams, skinny_8) \
+  X(skinny, LinearParams, skinny_16) \
+  X(skinny, LinearParams, skinny_32) \
+  X(skinny, LinearParams, skinny_64) \
+  X(dense, DenseParams, dense_f16) \
+  X(dense, DenseParams, dense_bf16) \
+  X(dense, DenseParams, dense_f32) \
+  X(argmax, ArgmaxParams, argmax) \
+  X(pack, PackParams, pack_strips) \
+  X(probe, ProbeParams, probe_fill) \
+  X(probe, ProbeParams, probe_read) \
+  X(embed, EmitParams, emit_row) \
+  X(embed, RotationParams, rotation) \
+  X(attention_prefill, AttentionParams, rope_append) \
+  X(attention_prefill, AttentionParams, attn_simple) \
+  X(attention_decode, AttentionParams, attn_decode_f16_64) \
+  X(attention_decode, AttentionParams, attn_decode_f16_128) \
+  X(attention_decode, AttentionParams, attn_decode_q8_64) \
+  X(attention_decode, AttentionParams, attn_decode_q8_128) \
+  X(attention_decode, AttentionParams, attn_decode16_f16_64) \
+  X(attention_decode, AttentionParams, attn_decode16_f16_128) \
+  X(attention_decode, AttentionParams, attn_decode16_q8_64) \
+  X(attention_decode, AttentionParams, attn_decode16_q8_128) \
+  X(attention_prefill, AttentionParams, attn_prefill_f16_64) \
+  X(attention_prefill, AttentionParams, attn_prefill_f16_128) \
+  X(attention_prefill, AttentionParams, attn_prefill_q8_64) \
+  X(attention_prefill, AttentionParams, attn_prefill_q8_128)
+// clang-format on
 
 class Kernels {
  public:
@@ -42,16 +63,16 @@ class Kernels {
   Kernels(const Kernels&) = delete;
   Kernels& operator=(const Kernels&) = delete;
 
-#define DUNLIN_CUDA_KERNEL_MEMBER(params, name) Kernel<params> name;
+#define DUNLIN_CUDA_KERNEL_MEMBER(image, params, name) Kernel<params> name;
   DUNLIN_CUDA_KERNELS(DUNLIN_CUDA_KERNEL_MEMBER)
 #undef DUNLIN_CUDA_KERNEL_MEMBER
 
  private:
   explicit Kernels(const Context& context) : context_(context) {}
-  Status bind(const char* name, CUfunction& function) const;
+  Status bind(const char* image, const char* name, CUfunction& function) const;
 
   const Context& context_;
-  std::vector<CUmodule> modules_;
+  std::map<std::string_view, CUmodule> modules_;  // by file of ops/
 };
 
 }  // namespace dunlin::cuda

@@ -144,7 +144,7 @@ struct Agreement {
     ++n_diverged;
     double gap = HUGE_VAL;
     for (const dunlin_token_logprob& candidate : alone.top[at])
-      if (candidate.id == tokens[at]) gap = double(alone.top[at][0].logprob) - double(candidate.logprob);
+      if (candidate.token == tokens[at]) gap = double(alone.top[at][0].logprob) - double(candidate.logprob);
     widest_gap = std::max(widest_gap, gap);
   }
 };
