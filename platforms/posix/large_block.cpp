@@ -42,8 +42,8 @@ Result<LargeBlock> LargeBlock::allocate(size_t bytes, HugePages huge_pages) {
   block.size_ = bytes;
   block.mapped_bytes_ = *mapped;
   if (huge) {
-    // Give the ends back. The block starts on a huge page but ends on an ordinary one: the kernel would fill a
-    // whole huge page for the first byte of it, a megabyte too much on average, and models have hundreds of
+    // Give the ends back. The block starts on a huge page but ends on an ordinary one: the kernel would fill
+    // a whole huge page for the first byte of it, a megabyte too much on average, and models have hundreds of
     // blocks.
     const uintptr_t start = reinterpret_cast<uintptr_t>(map);
     const size_t lead = (alignment - start % alignment) % alignment;

@@ -41,11 +41,13 @@ constexpr int kPrefetchAheadBytes = 4608;
 constexpr int kPrefetchIntoL2 = 1;
 
 // Asks for part `part` of kParts of a block that lies kPrefetchAheadBytes after w. V::kPrefetchTokens: the
-// least number of tokens for which that is worth it, and more than a GEMM tile of one vector has.
-template <class V, int kParts, int R, int T, class Block>
-DUNLIN_INLINE void prefetch_part(const Block* w, int part) {
+// least number of tokens for which that is worth it, and more than a GEMM tile of one vector has. After a
+// body the scales of the next pair may lie.
+template <class V, class F, int kParts, int R, int T>
+DUNLIN_INLINE void prefetch_part(const typename F::Block* w, int part) {
   if constexpr (R == 1 && T >= V::kPrefetchTokens) {
-    constexpr int kLines = int(sizeof(Block) + 63) / 64;
+    constexpr int kBytes = int(sizeof(typename F::Block)) + (F::kPairedD ? int(kPairedScaleBytes) : 0);
+    constexpr int kLines = (kBytes + 63) / 64;
     const auto* next = reinterpret_cast<const uint8_t*>(w) + kPrefetchAheadBytes;
     DUNLIN_UNROLL(16)
     for (int line = part * kLines / kParts; line < (part + 1) * kLines / kParts; ++line)
@@ -93,7 +95,7 @@ struct TileA256 {
     }
     DUNLIN_UNROLL(8)
     for (int g = 0; g < 8; ++g) {
-      prefetch_part<V, 8, R, T>(w[0], g);
+      prefetch_part<V, F, 8, R, T>(w[0], g);
       if constexpr (V::kTokenByToken && R == 1 && T > 1) {
         sum_group_by_token<kRun, kSubVectors>(*w[0], rows[0].row0, g, a, s[0]);
         continue;
@@ -220,7 +222,7 @@ struct TileA32 {
       for (int r = 0; r < R; ++r) w[r] = block_of<F>(rows[r].panel, b);
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A32Block*>(tokens[t]) + b;
-      prefetch_part<V, 1, R, T>(w[0], 0);
+      prefetch_part<V, F, 1, R, T>(w[0], 0);
       Ints dot[R][T];
       multiply(rows, w, a, dot);
       DUNLIN_UNROLL(8)
