@@ -12,20 +12,18 @@
 namespace dunlin::cuda {
 
 // Every entry point in use. cuda.h maps names to versions; the versioned names are looked up.
-#define DUNLIN_CUDA_FUNCTIONS(X)                                                                          \
-  X(cuInit)                                                                                               \
-  X(cuDriverGetVersion)                                                                                   \
-  X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName) X(cuDeviceTotalMem) X(cuDeviceGetAttribute)       \
-      X(cuDevicePrimaryCtxRetain) X(cuDevicePrimaryCtxRelease) X(cuCtxSetCurrent) X(cuMemGetInfo)         \
-          X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost) X(cuMemcpyHtoDAsync)              \
-              X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync) X(cuMemsetD8Async) X(cuStreamCreate)              \
-                  X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamBeginCapture) X(cuStreamEndCapture) \
-                      X(cuGraphInstantiateWithFlags) X(cuGraphLaunch) X(cuGraphExecDestroy)               \
-                          X(cuGraphDestroy) X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction)  \
-                              X(cuFuncSetAttribute) X(cuFuncGetAttribute) X(cuLaunchKernelEx)             \
-                                  X(cuEventCreate) X(cuEventRecord) X(cuEventSynchronize)                 \
-                                      X(cuEventElapsedTime) X(cuEventDestroy) X(cuGetErrorName)           \
-                                          X(cuGetErrorString)
+// clang-format off
+#define DUNLIN_CUDA_FUNCTIONS(X) \
+  X(cuInit) X(cuDriverGetVersion) X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName) \
+  X(cuDeviceTotalMem) X(cuDeviceGetAttribute) X(cuDevicePrimaryCtxRetain) X(cuDevicePrimaryCtxRelease) \
+  X(cuCtxSetCurrent) X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost) \
+  X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync) X(cuMemsetD8Async) X(cuStreamCreate) \
+  X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamBeginCapture) X(cuStreamEndCapture) \
+  X(cuGraphInstantiateWithFlags) X(cuGraphLaunch) X(cuGraphExecDestroy) X(cuGraphDestroy) \
+  X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction) X(cuFuncSetAttribute) \
+  X(cuFuncGetAttribute) X(cuLaunchKernelEx) X(cuEventCreate) X(cuEventRecord) X(cuEventSynchronize) \
+  X(cuEventElapsedTime) X(cuEventDestroy) X(cuGetErrorName) X(cuGetErrorString)
+// clang-format on
 
 struct Driver {
 #define DUNLIN_CUDA_MEMBER(name) decltype(&::name) name = nullptr;
