@@ -32,6 +32,13 @@ EngineOptions options_for(int32_t n_sequences, int32_t n_batch = 512) {
   return options;
 }
 
+// For tests that compare texts of one prompt in different steps.
+EngineOptions exact_options_for(int32_t n_sequences, int32_t n_batch = 512) {
+  EngineOptions options = options_for(n_sequences, n_batch);
+  options.device = exact_device_ids().front();
+  return options;
+}
+
 std::vector<std::vector<int32_t>> run_all(Engine& engine, const Model& model, int32_t max_tokens,
                                           bool reuse) {
   std::vector<std::shared_ptr<Recorder>> recorders;
@@ -48,10 +55,10 @@ std::vector<std::vector<int32_t>> run_all(Engine& engine, const Model& model, in
 
 }  // namespace
 
-TEST_CASE("a batch of eight gives the greedy text of eight single runs on every device") {
+TEST_CASE("a batch of eight gives the greedy text of eight single runs on every exact device") {
   for (const char* path : {kFairyGguf, kFairyDirectory}) {
     const auto model = open_model(path);
-    for (const std::string& device : device_ids()) {
+    for (const std::string& device : exact_device_ids()) {
       INFO(path << " on " << device);
       EngineOptions one = options_for(1), eight = options_for(8);
       one.device = eight.device = device;
@@ -62,17 +69,32 @@ TEST_CASE("a batch of eight gives the greedy text of eight single runs on every 
   }
 }
 
+TEST_CASE("every device gives the same text every time") {
+  const auto model = open_model(kFairyGguf);
+  for (const std::string& device : device_ids()) {
+    INFO(device);
+    EngineOptions options = options_for(1);
+    options.device = device;
+    const auto engine = open_engine(model, options);
+    GenerationRequest request = greedy_request(encode(*model, kPrompts[0]), device == "reference" ? 4 : 64);
+    request.reuse_prefix = false;
+    const auto first = run(*engine, request).tokens;
+    for (int round = 0; round < 4; ++round) CHECK(run(*engine, request).tokens == first);
+  }
+}
+
 TEST_CASE("text does not depend on how a prompt is cut into steps") {
   const auto model = open_model(kFairyGguf);
   const auto prompt = encode(*model, read_text("tests/data/text/tales-valid.txt").substr(0, 900).c_str());
-  const auto whole = run(*open_engine(model, options_for(1)), greedy_request(prompt, 32)).tokens;
+  const auto whole = run(*open_engine(model, exact_options_for(1)), greedy_request(prompt, 32)).tokens;
   for (const int32_t n_batch : {1, 7, 64, 129})
-    CHECK(run(*open_engine(model, options_for(1, n_batch)), greedy_request(prompt, 32)).tokens == whole);
+    CHECK(run(*open_engine(model, exact_options_for(1, n_batch)), greedy_request(prompt, 32)).tokens ==
+          whole);
 }
 
 TEST_CASE("a reused prefix changes the work, not the text") {
   const auto model = open_model(kFairyGguf);
-  const auto engine = open_engine(model, options_for(2));
+  const auto engine = open_engine(model, exact_options_for(2));
   auto prompt = encode(*model, read_text("tests/data/text/tales-valid.txt").substr(0, 1200).c_str());
   GenerationRequest cold = greedy_request(prompt, 24);
   cold.reuse_prefix = false;
@@ -95,14 +117,14 @@ TEST_CASE("a reused prefix changes the work, not the text") {
 
 TEST_CASE("many requests through few places, with eviction") {
   const auto model = open_model(kFairyGguf);
-  const auto engine = open_engine(model, options_for(3, 64));
-  const auto expected = run_all(*open_engine(model, options_for(1)), *model, 20, false);
+  const auto engine = open_engine(model, exact_options_for(3, 64));
+  const auto expected = run_all(*open_engine(model, exact_options_for(1)), *model, 20, false);
   for (int round = 0; round < 4; ++round) CHECK(run_all(*engine, *model, 20, true) == expected);
 }
 
 TEST_CASE("two engines on one model do not disturb each other") {
   const auto model = open_model(kFairyGguf);
-  const auto a = open_engine(model, options_for(2)), b = open_engine(model, options_for(2));
+  const auto a = open_engine(model, exact_options_for(2)), b = open_engine(model, exact_options_for(2));
   std::vector<std::vector<int32_t>> from_a;
   std::thread other([&] { from_a = run_all(*a, *model, 24, true); });
   const auto from_b = run_all(*b, *model, 24, true);
@@ -188,7 +210,7 @@ TEST_CASE("a stop string ends the text before it, across token borders") {
 
 TEST_CASE("the same seed gives the same text in any batch, another seed another") {
   const auto model = open_model(kFairyGguf);
-  const auto engine = open_engine(model, options_for(4));
+  const auto engine = open_engine(model, exact_options_for(4));
   GenerationRequest request = greedy_request(encode(*model, kPrompts[1]), 24);
   request.sampling.temperature = 1;
   request.sampling.seed = 7;

@@ -28,6 +28,13 @@ std::vector<std::string> device_ids() {
   return ids;
 }
 
+std::vector<std::string> exact_device_ids() {
+  std::vector<std::string> ids;
+  for (const DeviceInfo& device : make_builtin_registry().enumerate())
+    if (device.kind != DeviceKind::kGpu) ids.push_back(device.id);
+  return ids;
+}
+
 bool Recorder::on_token(const TokenEvent& event) {
   if (event.id >= 0) outcome_.tokens.push_back(event.id);
   outcome_.text += event.text;

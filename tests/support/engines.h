@@ -20,6 +20,9 @@ std::unique_ptr<Engine> open_engine(std::shared_ptr<const Model> model, const En
 
 // The ids of the devices of this machine: "cpu:avx512vnni", ..., "reference".
 std::vector<std::string> device_ids();
+// Those on which a row's result does not depend on the rest of its step, so that texts are equal however they
+// are batched: docs/numerics.md excepts GPUs. Best first.
+std::vector<std::string> exact_device_ids();
 
 // What came of a request.
 struct Outcome {
