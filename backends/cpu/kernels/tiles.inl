@@ -36,7 +36,7 @@ DUNLIN_INLINE const uint16_t* paired_d(const uint8_t* panel, int64_t b) {
 // While a narrow tile of several tokens computes, the weights that it needs next come into the L2 cache. One
 // token needs all that memory gives, and the hardware's prefetcher is better at that; wide tiles come back to
 // the same weights. Zen 4, Q4_K, 8 tokens, share of the read bandwidth: 42 % without, 58 % with, 33 % with
-// prefetches into L1, whose few miss buffers they occupy. Distances from 2 to 18 KiB measure alike.
+// prefetches into L1. Distances from 2 to 18 KiB measure alike.
 constexpr int kPrefetchAheadBytes = 4608;
 constexpr int kPrefetchIntoL2 = 1;
 
