@@ -5,7 +5,7 @@
 namespace dunlin::cuda {
 namespace {
 
-constexpr int32_t kMaxGroup = 16;  // rows of an mma
+constexpr int32_t kMaxGroup = 16;  // two mma of 8 columns
 
 struct Choice {
   Kernel<AttentionParams> decode, decode16, prefill;
@@ -22,12 +22,6 @@ Choice choose(const KvView& kv, const Kernels& k) {
   return {};
 }
 
-// Matches Shared of ops/attention_decode.cu.
-uint32_t decode_shared_bytes(int32_t group, int32_t head_dim) {
-  const int32_t floats = 2 * head_dim + kAttentionWarps * (group * (head_dim + 4) + 2 * 16);
-  return uint32_t(floats) * uint32_t(sizeof(float));
-}
-
 }  // namespace
 
 AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, int32_t n_rows,
@@ -42,7 +36,7 @@ AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, in
     // A CTA takes more than one range where there are enough CTAs anyway.
     const int32_t ctas = std::clamp(limits.n_sm / (attrs.n_head_kv * n_rows), 1, shape.n_splits);
     shape.decode_grid = {uint32_t(attrs.n_head_kv), uint32_t(ctas), rows};
-    shape.decode_shared_bytes = decode_shared_bytes(group, head_dim);
+    shape.decode_shared_bytes = uint32_t(attn_decode_shared_bytes(group, head_dim));
   }
   shape.append_grid = {rows, uint32_t((attrs.n_head + 2 * attrs.n_head_kv + 3) / 4)};
   if (choice.prefill.function != nullptr) {

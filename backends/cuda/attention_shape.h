@@ -11,7 +11,7 @@ struct AttentionShape {
   // Steps in which every sequence has one row; no function: the general way serves them too.
   Kernel<AttentionParams> decode;
   Grid decode_grid;
-  uint32_t decode_block = 128;
+  uint32_t decode_block = 32 * kDecodeWarps;
   uint32_t decode_shared_bytes = 0;
   int32_t n_splits = 1;
   // Any step: rope_append, then this.

@@ -55,9 +55,9 @@ class CudaDevice final : public Device {
     DUNLIN_RETURN_IF_ERROR(context_->make_current());
     // The staging buffers served the weights; nothing is uploaded once plans are made.
     uploader_.reset();
-    DUNLIN_ASSIGN_OR_RETURN(LoweredPlan lowered,
-                            lower(graph, bindings, *context_, *kernels_,
-                                  {options.observer != nullptr, options.n_choosable_tokens}));
+    DUNLIN_ASSIGN_OR_RETURN(LoweredPlan lowered, lower(graph, bindings, *context_, *kernels_,
+                                                       {shared_scratch_, options.observer != nullptr,
+                                                        options.n_choosable_tokens}));
     return CudaPlan::create(*context_, graph, std::move(lowered), host_logits_, use_graph_, options.observer);
   }
   Roofline measure_roofline() override;
@@ -70,6 +70,7 @@ class CudaDevice final : public Device {
   std::unique_ptr<Kernels> kernels_;
   std::unique_ptr<WeightUploader> uploader_;
   HostLogits host_logits_;
+  SharedScratch shared_scratch_;
 };
 
 Result<std::unique_ptr<Device>> CudaDevice::create(const DeviceInfo& info,

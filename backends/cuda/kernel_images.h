@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 namespace dunlin::cuda {
 
@@ -11,5 +12,7 @@ struct KernelImage {
 };
 
 std::span<const KernelImage> kernel_images();
+// architecture: "90a". False: the device runs what was built for an older one.
+bool has_image_for(std::string_view architecture);
 
 }  // namespace dunlin::cuda

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "backends/cuda/device/attention_params.h"
+#include "backends/cuda/device/gemm_params.h"
 #include "backends/cuda/device/linear_params.h"
 #include "backends/cuda/device/quantize_params.h"
 #include "backends/cuda/device/row_params.h"
@@ -31,6 +32,12 @@ namespace dunlin::cuda {
   X(skinny, LinearParams, skinny_16) \
   X(skinny, LinearParams, skinny_32) \
   X(skinny, LinearParams, skinny_64) \
+  X(rows_to_f16, RowsToF16Params, rows_to_f16) \
+  X(dequantize, DequantizeParams, dequantize) \
+  X(gemm_wgmma, GemmParams, gemm_wgmma_64) \
+  X(gemm_wgmma, GemmParams, gemm_wgmma_128) \
+  X(gemm_wgmma, GemmParams, gemm_wgmma_128_turns) \
+  X(gemm_wgmma, GemmParams, gemm_wgmma_192) \
   X(dense, DenseParams, dense_f16) \
   X(dense, DenseParams, dense_bf16) \
   X(dense, DenseParams, dense_f32) \

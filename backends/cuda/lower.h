@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backends/cuda/kernels.h"
+#include "backends/cuda/shared_scratch.h"
 #include "backends/cuda/step_buffer.h"
 #include "backends/cuda/weight.h"
 #include "core/device/device.h"
@@ -17,12 +18,14 @@ struct LoweredPlan {
   StepBuffer step;
   DeviceBuffer workspace;
   std::vector<DeviceBuffer> scratch;
-  const float* logits = nullptr;             // on the device
-  std::vector<const float*> value_data;      // by value id, on the device
-  std::vector<int32_t> last_launch_of_node;  // observed plans: in `general`
+  std::shared_ptr<const DeviceBuffer> panel;  // where prefill unpacks matrices, or null
+  const float* logits = nullptr;              // on the device
+  std::vector<const float*> value_data;       // by value id, on the device
+  std::vector<int32_t> last_launch_of_node;   // observed plans: in `general`
 };
 
 struct LowerOptions {
+  SharedScratch& shared_scratch;
   bool observed = false;  // every node by itself
   int32_t n_choosable_tokens = 0;
 };

@@ -38,7 +38,7 @@ void add_linear_cases(std::vector<OpCase>& cases) {
         OpCase c;
         c.name = str_cat("linear ", dtype_name(type), " n=", n, " k=", k);
         c.nmse = linear_nmse(type);
-        c.steps = rows({1, 2, 5, 8, 13, 33});
+        c.steps = rows({1, 2, 5, 8, 13, 33, 150});
         c.build = [=](GraphBuilder& g) {
           const ValueId x = input(g, k);
           return g.linear("y", x, g.weight("w", type, {n, k}), g.weight("b", DType::kF32, {n}));
@@ -49,13 +49,25 @@ void add_linear_cases(std::vector<OpCase>& cases) {
   }
 }
 
+// More columns than a tile of any kernel has, and than a few of them.
+void add_wide_cases(std::vector<OpCase>& cases) {
+  for (const DType type : {DType::kQ5_0, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K}) {
+    OpCase c;
+    c.name = str_cat("wide linear ", dtype_name(type));
+    c.nmse = kInt8Nmse;
+    c.steps = rows({3, 64, 150});
+    c.build = [=](GraphBuilder& g) { return g.linear("y", input(g, 512), g.weight("w", type, {1234, 512})); };
+    cases.push_back(std::move(c));
+  }
+}
+
 // Neighbouring linears, a gated MLP and residuals: what the passes fuse.
 void add_fused_cases(std::vector<OpCase>& cases) {
   for (const DType type : {DType::kF16, DType::kQ8_0, DType::kQ4_K}) {
     OpCase c;
     c.name = str_cat("gated mlp and group, ", dtype_name(type));
     c.nmse = 4 * kInt8Nmse;  // k is Q8_0 in all of them
-    c.steps = rows({1, 4, 9, 40});
+    c.steps = rows({1, 4, 9, 40, 140});
     c.build = [=](GraphBuilder& g) {
       const ValueId x = input(g, 256);
       const ValueId n = g.rms_norm("n", x, g.weight("n", DType::kF32, {256}), 1e-6f);
@@ -140,6 +152,7 @@ std::vector<OpCase> all_cases() {
   std::vector<OpCase> cases;
   add_row_cases(cases);
   add_linear_cases(cases);
+  add_wide_cases(cases);
   add_fused_cases(cases);
   add_attention_cases(cases);
   return cases;

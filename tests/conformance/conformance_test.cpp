@@ -66,6 +66,24 @@ TEST_CASE("a plan for one row agrees with the reference") {
   }
 }
 
+// A device may have a kernel of its own for each capacity.
+TEST_CASE("plans of every bucket agree with the reference") {
+  const Registry registry = make_builtin_registry();
+  const auto reference = open_device(registry, "reference", 1);
+  for (const DeviceInfo& info : registry.enumerate()) {
+    const auto device = open_device(registry, info.id, 2);
+    for (const int32_t n_rows : device->bucket_rows()) {
+      if (n_rows == 1) continue;  // above
+      for (OpCase c : all_cases()) {
+        if (c.name.starts_with("attention")) continue;
+        INFO(c.name << " on " << info.id << ", " << n_rows << " rows");
+        c.steps = {{{0, n_rows}}, {{0, 1}}, {{0, n_rows / 2 + 1}}};
+        CHECK(nmse(run_case(c, *device, n_rows), run_case(c, *reference, n_rows)) <= tolerance(c, info));
+      }
+    }
+  }
+}
+
 TEST_CASE("results do not depend on the number of threads") {
   const Registry registry = make_builtin_registry();
   for (const DeviceInfo& info : registry.enumerate()) {

@@ -38,13 +38,19 @@ struct AttentionParams {
 };
 static_assert(std::is_trivially_copyable_v<AttentionParams>);
 
-// A CTA of attn_decode takes at least this many tokens: a turn of all its warps.
-inline constexpr int32_t kAttentionWarps = 4;
+// Warps of a CTA of attn_decode, 16 tokens each at a time: a range of 128 tokens is on its way at once.
+inline constexpr int32_t kDecodeWarps = 8;
 // More ranges are more partial results to merge.
 inline constexpr int32_t kMaxAttentionSplits = 64;
-inline constexpr int32_t kSplitTokens = 16 * kAttentionWarps;
+// A range is a multiple of this.
+inline constexpr int32_t kSplitTokens = kKvBlockTokens;
 // Query rows of a CTA of attn_prefill.
 inline constexpr int32_t kPrefillTileRows = 64;
+
+// Dynamic shared memory of attn_decode: what each warp found, [warp][group][head_dim] f32.
+constexpr int32_t attn_decode_shared_bytes(int32_t group, int32_t head_dim) {
+  return kDecodeWarps * group * head_dim * int32_t(sizeof(float));
+}
 
 // A multiple of 4, so that results can be read 16 bytes at a time.
 constexpr int32_t attention_partial_floats(int32_t group, int32_t head_dim) {

@@ -1,98 +1,298 @@
-// attn_decode_*: one query row a sequence. A CTA takes one kv head, all query heads of its group as the rows
-// of an mma, and a range of tokens, of which each warp takes 16 at a time. Warps norm and rotate the queries
-// for themselves; the warp whose tokens end with the new one first puts its key and value into the cache.
-// Ranges depend on the sequence's own length only. One barrier, before the warps' results are merged.
+// attn_decode_*: one query row a sequence. A CTA takes one kv head, all query heads of its group as the
+// columns of an mma (ops/attention_columns.cuh), and a range of tokens, of which each of 8 warps takes 16 at
+// a time, the next 16 on their way meanwhile.
 //
-// Grid: (kv heads, any number up to n_splits, rows of the capacity). Block: 128. Dynamic shared memory:
-// decode_shared_bytes().
+//   1. Keys and values are asked for as soon as the position and the block are known; meanwhile the CTA, 16
+//      threads a head, norms and rotates the queries into shared memory.
+//   2. The CTA of the last range does the same to the new token's key, puts both into the cache, and keeps
+//      them in shared memory in the cache's form: the warp that meets the position takes them from there.
+//   3. Each warp attends to its tokens; their results are merged in shared memory.
+//   4. If there are more ranges, partial results go to memory, and the last CTA to arrive adds them up in
+//      the order of the ranges. Ranges depend on the sequence's own length only, so a result does not
+//      depend on its neighbours or on the grid.
+//
+// Instructions come cold in every layer of a decode step, so code size is latency: what a CTA shares is done
+// once, loops that rarely turn are not unrolled.
+//
+// Grid: (kv heads, any number up to n_splits, rows of the capacity). Block: 256. Dynamic shared memory:
+// attn_decode_shared_bytes().
 #include "backends/cuda/device/pdl.cuh"
-#include "backends/cuda/ops/attention_tile.cuh"
+#include "backends/cuda/ops/attention_columns.cuh"
 #include "backends/cuda/ops/emit_row.cuh"
 
 namespace dunlin::cuda {
 namespace {
 
 constexpr float kLog2E = 1.4426950408889634f;
+constexpr int kThreads = 32 * kDecodeWarps;
+constexpr int kThreadsPerHead = 16;
 
 struct Range {
   int32_t begin, end;  // positions
   int32_t n_active;    // ranges that are not empty
 };
 
-// The range of this split of positions [first, end): whole turns of 64 tokens, as few as n_splits allow.
+// The range of this split of positions [first, end): whole blocks, as few as n_splits allow.
 __device__ __forceinline__ Range split_range(int32_t first, int32_t end, int32_t n_splits, int32_t split) {
   first = first / kSplitTokens * kSplitTokens;
-  const int32_t turns = (end - first + kSplitTokens - 1) / kSplitTokens;
-  const int32_t tokens = (turns + n_splits - 1) / n_splits * kSplitTokens;
-  const int32_t n_active = (end - first + tokens - 1) / tokens;
+  const int32_t blocks = (end - first + kSplitTokens - 1) / kSplitTokens;
+  int32_t tokens = kSplitTokens, n_active = blocks;
+  // Divisions are long, and loads wait for them.
+  if (blocks > n_splits) {
+    const int32_t blocks_each = (blocks + n_splits - 1) / n_splits;
+    tokens = blocks_each * kSplitTokens;
+    n_active = (blocks + blocks_each - 1) / blocks_each;
+  }
   return {first + split * tokens, min(first + (split + 1) * tokens, end), n_active};
 }
 
-// Shared memory: acc [warp][group][row stride] | peak, sum [warp][16] | k, v [hd]. Rows are a little longer
-// than a head, against bank conflicts.
-template <int kHeadDim>
-struct Shared {
-  static constexpr int kStride = kHeadDim + 4;
-  float* acc;
-  float* peak;
-  float* sum;
-  float* row;
+// The new token's key and value in the cache's form.
+template <KvFormat F, int kHeadDim>
+struct alignas(16) NewToken {
+  using Rows = KvRows<F, kHeadDim>;
+  uint8_t rows[2][Rows::kRowBytes];
+  uint8_t scales[2][Rows::kScaleBytes + 8];
 
-  __device__ Shared(float* base, int group)
-      : acc(base),
-        peak(base + kAttentionWarps * group * kStride),
-        sum(peak + kAttentionWarps * 16),
-        row(sum + kAttentionWarps * 16) {}
+  __device__ __forceinline__ KvPart part(int which) const { return {rows[which], scales[which]}; }
 };
 
-// The new token's key and value, by one warp. They are loaded before it is known which warp will need them.
-template <KvFormat F, int kHeadDim>
-struct NewRow {
-  static constexpr int kPerLane = kHeadDim / 32;  // neighbouring dimensions
-  float key[kPerLane], value[kPerLane];
-  float2 cos_sin[kPerLane];
+// Four (head size 128) or two (64) neighbouring dimensions of the lower and of the upper half of a head: a
+// thread's part of it.
+template <int kHeadDim>
+struct HeadPiece {
+  static constexpr int kPer = kHeadDim / 2 / kThreadsPerHead;
+  float v[2][kPer];
 
-  __device__ __forceinline__ void load(const AttentionParams& p, int row, int head, const float2* table,
-                                       int lane) {
-    const int64_t at = (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim + lane * kPerLane;
+  __device__ __forceinline__ void load(const float* head, int j) {
 #pragma unroll
-    for (int e = 0; e < kPerLane; ++e) {
-      key[e] = __ldcg(p.k + at + e);
-      value[e] = __ldcg(p.v + at + e);
-      if (table != nullptr) cos_sin[e] = __ldcg(table + (lane * kPerLane + e) % (kHeadDim / 2));
+    for (int half = 0; half < 2; ++half) {
+#pragma unroll
+      for (int e = 0; e < kPer; e += 2) {
+        const float2 f = __ldcg(reinterpret_cast<const float2*>(head + half * (kHeadDim / 2) + j * kPer + e));
+        v[half][e] = f.x, v[half][e + 1] = f.y;
+      }
+    }
+  }
+  __device__ __forceinline__ void normalize(const float* norm, float eps, int j, uint32_t threads) {
+    float squares = 0;
+#pragma unroll
+    for (int e = 0; e < kPer; ++e) squares += v[0][e] * v[0][e] + v[1][e] * v[1][e];
+#pragma unroll
+    for (int step = 1; step < kThreadsPerHead; step *= 2) squares += __shfl_xor_sync(threads, squares, step);
+    const float factor = rsqrtf(squares / float(kHeadDim) + eps);
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+#pragma unroll
+      for (int e = 0; e < kPer; ++e)
+        v[half][e] *= factor * __ldg(norm + half * (kHeadDim / 2) + j * kPer + e);
+    }
+  }
+  __device__ __forceinline__ void rotate(const float2 (&cos_sin)[kPer]) {
+#pragma unroll
+    for (int e = 0; e < kPer; ++e) {
+      const float low = v[0][e], high = v[1][e];
+      v[0][e] = low * cos_sin[e].x - high * cos_sin[e].y;
+      v[1][e] = high * cos_sin[e].x + low * cos_sin[e].y;
+    }
+  }
+};
+
+template <KvFormat F, int kHeadDim, int kTiles>
+struct Decode {
+  using Piece = HeadPiece<kHeadDim>;
+  static constexpr int kPer = Piece::kPer;
+  using New = NewToken<F, kHeadDim>;
+
+  struct Shared {
+    QueryColumns<kHeadDim, kTiles> queries;
+    New fresh;
+    float peak[kDecodeWarps][8 * kTiles], sum[kDecodeWarps][8 * kTiles];
+    // Of the partial results, by range and head.
+    float weights[kMaxAttentionSplits][8 * kTiles];
+    bool is_last;
+  };
+
+  const AttentionParams& p;
+  Shared& shared;
+  float* acc;  // [warp][group][kHeadDim], dynamic shared memory
+  int row, head, group;
+  int32_t first, position;
+  const int32_t* table;
+
+  __device__ __forceinline__ static int warp() { return threadIdx.x / 32; }
+  __device__ __forceinline__ static int lane() { return threadIdx.x % 32; }
+
+  // Rounds to the cache's type, into the cache and into `fresh`.
+  __device__ __forceinline__ void store_new(const Piece& x, int which, int j, uint32_t threads) const {
+    using Rows = KvRows<F, kHeadDim>;
+    uint8_t* block = kv_head(p.kv, table[position / kKvBlockTokens], head).base;
+    const int token = position % kKvBlockTokens;
+    uint8_t* to = block + which * Rows::kValuesAt + token * Rows::kRowBytes;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int d = half * (kHeadDim / 2) + j * kPer;
+      if constexpr (F == KvFormat::kF16) {
+#pragma unroll
+        for (int e = 0; e < kPer; e += 2) {
+          const __half2 h = __floats2half2_rn(x.v[half][e], x.v[half][e + 1]);
+          *reinterpret_cast<__half2*>(to + 2 * (d + e)) = h;
+          *reinterpret_cast<__half2*>(shared.fresh.rows[which] + 2 * (d + e)) = h;
+        }
+      } else {
+        float peak = 0;
+#pragma unroll
+        for (int e = 0; e < kPer; ++e) peak = fmaxf(peak, fabsf(x.v[half][e]));
+#pragma unroll
+        for (int step = 1; step < kKvScaleGroup / kPer; step *= 2)
+          peak = fmaxf(peak, __shfl_xor_sync(threads, peak, step));
+        const float scale = peak / 127.0f;
+        const float inverse = scale > 0 ? 1.0f / scale : 0.0f;
+#pragma unroll
+        for (int e = 0; e < kPer; ++e) {
+          // roundf: half away from zero, as the file codec.
+          const auto code = int8_t(roundf(x.v[half][e] * inverse));
+          to[d + e] = uint8_t(code);
+          shared.fresh.rows[which][d + e] = uint8_t(code);
+        }
+        if (d % kKvScaleGroup == 0) {
+          const __half rounded = __float2half_rn(scale);
+          const int at = d / kKvScaleGroup * 2;
+          *reinterpret_cast<__half*>(shared.fresh.scales[which] + at) = rounded;
+          *reinterpret_cast<__half*>(block + Rows::kScalesAt +
+                                     (which * kKvBlockTokens + token) * Rows::kScaleBytes + at) = rounded;
+        }
+      }
     }
   }
 
-  // Norm, rotation, and into the cache, where the warp sees them from here on. scratch: [2 * kHeadDim].
-  __device__ __forceinline__ void append(const AttentionParams& p, const KvHead& cache, int token,
-                                         float* scratch, int lane) {
-    if (p.k_norm != nullptr) {
-      float squares = 0;
+  // A head of the row: queries 0 .. group-1, then the key, then the value.
+  struct Source {
+    Piece piece;
+    float2 cos_sin[kPer];
+  };
+  __device__ __forceinline__ Source load_head(int h) const {
+    const int j = threadIdx.x % kThreadsPerHead;
+    const float* from = p.q + (int64_t(row) * p.n_head + head * group + h) * kHeadDim;
+    if (h >= group) from = (h == group ? p.k : p.v) + (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim;
+    Source s;
+    s.piece.load(from, j);
+    if (p.n_rot > 0) {
 #pragma unroll
-      for (int e = 0; e < kPerLane; ++e) squares += key[e] * key[e];
-      for (int step = 16; step > 0; step /= 2) squares += __shfl_xor_sync(0xffffffffu, squares, step);
-      const float factor = rsqrtf(squares / float(kHeadDim) + p.norm_eps);
-#pragma unroll
-      for (int e = 0; e < kPerLane; ++e) key[e] *= factor * __ldg(p.k_norm + lane * kPerLane + e);
+      for (int e = 0; e < kPer; e += 2) {
+        const float4 f =
+            __ldcg(reinterpret_cast<const float4*>(p.cos_sin + int64_t(row) * (kHeadDim / 2) + j * kPer + e));
+        s.cos_sin[e] = make_float2(f.x, f.y), s.cos_sin[e + 1] = make_float2(f.z, f.w);
+      }
     }
-#pragma unroll
-    for (int e = 0; e < kPerLane; ++e) {
-      // The other half of the pair is half a head, 16 lanes, away.
-      const float other = __shfl_xor_sync(0xffffffffu, key[e], 16);
-      const float sine = lane < 16 ? -cos_sin[e].y : cos_sin[e].y;
-      scratch[lane * kPerLane + e] = p.n_rot > 0 ? key[e] * cos_sin[e].x + other * sine : key[e];
-      scratch[kHeadDim + lane * kPerLane + e] = value[e];
+    return s;
+  }
+  __device__ __forceinline__ void place_head(int h, Source& s, bool owns_new) const {
+    const int j = threadIdx.x % kThreadsPerHead;
+    // Of this head; they are here together.
+    const uint32_t threads = 0xffffu << (lane() / kThreadsPerHead * kThreadsPerHead);
+    if (h <= group) {
+      if (p.q_norm != nullptr) s.piece.normalize(h < group ? p.q_norm : p.k_norm, p.norm_eps, j, threads);
+      if (p.n_rot > 0) s.piece.rotate(s.cos_sin);
     }
-    __syncwarp();
-    store_kv_row(F, kHeadDim, cache, 0, token, scratch);
-    store_kv_row(F, kHeadDim, cache, 1, token, scratch + kHeadDim);
-    __syncwarp();
+    if (h >= group) {
+      if (owns_new) store_new(s.piece, h - group, j, threads);
+      return;
+    }
+    const float scale = p.scale * kLog2E;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+#pragma unroll
+      for (int e = 0; e < kPer; e += 2) {
+        uint32_t high, low;
+        split_halves(s.piece.v[half][e] * scale, s.piece.v[half][e + 1] * scale, high, low);
+        const int d = half * (kHeadDim / 2) + j * kPer + e;
+        *reinterpret_cast<uint32_t*>(&shared.queries.part[0][h][d]) = high;
+        *reinterpret_cast<uint32_t*>(&shared.queries.part[1][h][d]) = low;
+      }
+    }
+  }
+
+  // Tokens [at, at + 16); from the new one on they may be anything.
+  __device__ __forceinline__ void load_keys(KeyLane<F, kHeadDim>& keys, int32_t block, int32_t at) const {
+    const KvPart part = kv_part<F, kHeadDim>(kv_head(p.kv, block, head).base, 0);
+#pragma unroll
+    for (int r = 0; r < 2; ++r) keys.load(r, part, at % kKvBlockTokens + lane() / 4 + 8 * r, lane() % 4);
+  }
+  __device__ __forceinline__ void load_values(ValueLane<F, kHeadDim>& values, int32_t block,
+                                              int32_t at) const {
+    const KvPart part = kv_part<F, kHeadDim>(kv_head(p.kv, block, head).base, 1);
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      values.load(i, part, at % kKvBlockTokens + 2 * (lane() % 4) + i % 2 + 8 * (i / 2), lane() / 4);
+  }
+  // The new token, if it is one of the 16, also in the place of those behind it: their weight is zero, but
+  // zero times a NaN that another sequence left there would not be.
+  __device__ __forceinline__ void take_new(KeyLane<F, kHeadDim>& keys, ValueLane<F, kHeadDim>& values,
+                                           int32_t at) const {
+    const int token = position - at;
+    if (token >= 16) return;
+#pragma unroll
+    for (int r = 0; r < 2; ++r)
+      if (lane() / 4 + 8 * r >= token) keys.load(r, shared.fresh.part(0), 0, lane() % 4);
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      if (2 * (lane() % 4) + i % 2 + 8 * (i / 2) >= token)
+        values.load(i, shared.fresh.part(1), 0, lane() / 4);
+  }
+
+  __device__ __forceinline__ int32_t block_of(int32_t at) const {
+    return __ldcg(table + at / kKvBlockTokens);
+  }
+
+  // Step 3: this warp's tokens, the first 16 of which are in keys and values.
+  __device__ __forceinline__ void attend_range(const Range& range, KeyLane<F, kHeadDim>& keys,
+                                               ValueLane<F, kHeadDim>& values) const {
+    const int g = lane() / 4, t = lane() % 4;
+    AttentionColumns<F, kHeadDim, kTiles> columns;
+#pragma unroll 1
+    for (int32_t at = range.begin + 16 * warp(); at < range.end;) {
+      const int32_t next = at + 16 * kDecodeWarps;
+      const bool more = next < range.end;
+      const int32_t next_block = more ? block_of(next) : 0;
+      take_new(keys, values, at);
+      float s[kTiles][4];
+      columns.scores(keys, shared.queries, lane(), s);
+      if (more) load_keys(keys, next_block, next);
+      const auto weights = columns.weigh(s, at + g >= first && at + g <= position,
+                                         at + g + 8 >= first && at + g + 8 <= position);
+      columns.add(values, weights, lane());
+      if (more) load_values(values, next_block, next);
+      at = next;
+    }
+    columns.finish_sums();
+#pragma unroll
+    for (int n = 0; n < kTiles; ++n) {
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        const int r = 8 * n + 2 * t + h;
+        if (g == 0) shared.peak[warp()][r] = columns.peak[n][h], shared.sum[warp()][r] = columns.sum[n][h];
+        if (r >= group) continue;
+        float* to = acc + (warp() * group + r) * kHeadDim;
+#pragma unroll
+        for (int w = 0; w < 4; ++w) {
+          float* pair = to + acc_at(r, 8 * g + 2 * w);
+#pragma unroll
+          for (int c = 0; c < kHeadDim / 64; ++c)
+            *reinterpret_cast<float2*>(pair + 64 * c) =
+                make_float2(columns.out[n][4 * c + w][h], columns.out[n][4 * c + w][2 + h]);
+        }
+      }
+    }
+  }
+  // Pairs of eight dimensions are turned by the head, against bank conflicts.
+  __device__ __forceinline__ static int acc_at(int r, int d) {
+    return (d & ~6) | ((d + r / 2 * 2) & 6);
   }
 };
 
 // Four neighbouring outputs of a head, by one thread; four lanes have a group of 16.
 struct Outputs4 {
-  float v[4];
+  float v[4] = {};
 
   __device__ __forceinline__ void add(const float4& f, float weight) {
     v[0] += weight * f.x, v[1] += weight * f.y, v[2] += weight * f.z, v[3] += weight * f.w;
@@ -125,137 +325,172 @@ struct Outputs4 {
   }
 };
 
-// The weights of n partial results of each row, relative to their common peak and, if normalized, to their
-// sum: weights[i * kMaxRows + row]. peak_of and sum_of (i, row) give what is known of each. Ends with a
-// barrier.
-constexpr int kMaxRows = 16;
-template <typename PeakOf, typename SumOf>
-__device__ __forceinline__ void fill_weights(float* weights, float* peaks, float* sums, int n, int group,
-                                             bool normalized, PeakOf peak_of, SumOf sum_of) {
-  // A warp a row, a lane every 32nd partial result.
-  const int lane = threadIdx.x % 32;
+// The thread's outputs of the CTA, from what n_warps warps found; relative to peak, of which sum is the sum.
+template <typename D>
+__device__ __forceinline__ Outputs4 merge_warps(const D& d, int i, int n_warps, int head_dim, float& peak,
+                                                float& sum) {
+  const int r = i / head_dim, dimension = i % head_dim;
+  peak = -INFINITY, sum = 0;
+#pragma unroll
+  for (int w = 0; w < kDecodeWarps; ++w)
+    if (w < n_warps) peak = fmaxf(peak, d.shared.peak[w][r]);
+  Outputs4 out;
+  const float* a_from = d.acc + r * head_dim + D::acc_at(r, dimension);
+  const float* b_from = d.acc + r * head_dim + D::acc_at(r, dimension + 2);
+#pragma unroll
+  for (int w = 0; w < kDecodeWarps; ++w) {
+    if (w >= n_warps) break;
+    const float weight = exp2_approx(d.shared.peak[w][r] - peak);
+    sum += weight * d.shared.sum[w][r];
+    const float2 a = *reinterpret_cast<const float2*>(a_from);
+    const float2 b = *reinterpret_cast<const float2*>(b_from);
+    out.add(make_float4(a.x, a.y, b.x, b.y), weight);
+    a_from += d.group * head_dim, b_from += d.group * head_dim;
+  }
+  return out;
+}
+
+// The weights of the n partial results of every head, normalized; zero from n on. A warp a head, a lane every
+// 32nd range. Ends with a barrier.
+template <typename D>
+__device__ __forceinline__ void weigh_partials(const D& d, const float* partials, int stride, int head_dim,
+                                               int n) {
+  const float* peaks = partials + d.group * head_dim;
 #pragma unroll 1
-  for (int row = threadIdx.x / 32; row < group; row += kAttentionWarps) {
-    float peak = -INFINITY, sum = 0;
-#pragma unroll 1
-    for (int i = lane; i < n; i += 32) peak = fmaxf(peak, peak_of(i, row));
-    for (int step = 16; step > 0; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(0xffffffffu, peak, step));
-#pragma unroll 1
-    for (int i = lane; i < n; i += 32) sum += exp2f(peak_of(i, row) - peak) * sum_of(i, row);
-    for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-    const float factor = normalized ? 1 / sum : 1.0f;
-#pragma unroll 1
-    for (int i = lane; i < n; i += 32) weights[i * kMaxRows + row] = exp2f(peak_of(i, row) - peak) * factor;
-    if (lane == 0) peaks[row] = peak, sums[row] = sum;
+  for (int r = D::warp(); r < d.group; r += kDecodeWarps) {
+    float peak[2] = {-INFINITY, -INFINITY}, sum[2] = {};
+#pragma unroll
+    for (int e = 0; e < 2; ++e) {
+      const int i = D::lane() + 32 * e;
+      if (i < n) peak[e] = __ldcg(peaks + i * stride + r), sum[e] = __ldcg(peaks + i * stride + d.group + r);
+    }
+    float top = fmaxf(peak[0], peak[1]);
+#pragma unroll
+    for (int step = 16; step > 0; step /= 2) top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, step));
+    peak[0] = exp2_approx(peak[0] - top), peak[1] = exp2_approx(peak[1] - top);
+    float total = peak[0] * sum[0] + peak[1] * sum[1];
+#pragma unroll
+    for (int step = 16; step > 0; step /= 2) total += __shfl_xor_sync(0xffffffffu, total, step);
+#pragma unroll
+    for (int e = 0; e < 2; ++e) d.shared.weights[D::lane() + 32 * e][r] = __fdividef(peak[e], total);
   }
   __syncthreads();
 }
+static_assert(kMaxAttentionSplits == 64);  // two a lane, and batches of 16
 
-template <KvFormat F, int kHeadDim, bool kUpper>
+template <KvFormat F, int kHeadDim, int kTiles>
 __device__ __forceinline__ void attend(const AttentionParams& p) {
-  extern __shared__ __align__(16) float shared[];
-  __shared__ float weights[kMaxAttentionSplits * kMaxRows], peaks[kMaxRows], sums[kMaxRows];
-  __shared__ bool is_last;
+  using D = Decode<F, kHeadDim, kTiles>;
+  extern __shared__ __align__(16) float acc[];
+  __shared__ __align__(16) typename D::Shared shared;
   pdl_launch_dependents();
   pdl_wait();
-  const int head = blockIdx.x, row = blockIdx.z;
-  const int32_t position = p.step.positions[row];
-  if (row >= p.step.counts[kStepRows]) return;
-  const int group = p.n_head / p.kv.n_head_kv;
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const float2* cos_sin = p.n_rot > 0 ? p.cos_sin + int64_t(row) * (kHeadDim / 2) : nullptr;
-  NewRow<F, kHeadDim> fresh;
-  fresh.load(p, row, head, cos_sin, lane);
-  const int32_t first = p.window > 0 ? max(0, position - p.window + 1) : 0;
-  const Shared<kHeadDim> s(shared, group);
+  D d{p, shared, acc, int(blockIdx.z), int(blockIdx.x), p.n_head / p.kv.n_head_kv, 0, 0, nullptr};
+  d.position = __ldcg(p.step.positions + d.row);
+  const int n_rows = __ldcg(p.step.counts + kStepRows);
   // Every sequence has one row: they have the same index.
-  const int32_t* table = p.step.block_tables + int64_t(row) * p.step.n_blocks_per_sequence;
-  const int stride = attention_partial_floats(group, kHeadDim), n = group * kHeadDim;
-  const int64_t index = int64_t(row) * p.kv.n_head_kv + head;
+  d.table = p.step.block_tables + int64_t(d.row) * p.step.n_blocks_per_sequence;
+  // Most often right, and then not one memory latency later.
+  const int32_t likely_at = min(int32_t(blockIdx.y), p.step.n_blocks_per_sequence - 1);
+  const int32_t likely_block = __ldcg(d.table + likely_at);
+  int h = threadIdx.x / kThreadsPerHead;
+  typename D::Source source = d.load_head(min(h, d.group + 1));
+  if (d.row >= n_rows) return;
+
+  d.first = p.window > 0 ? max(0, d.position - p.window + 1) : 0;
+  int split = blockIdx.y;
+  Range range = split_range(d.first, d.position + 1, p.n_splits, split);
+  if (split >= range.n_active) return;
+  KeyLane<F, kHeadDim> keys;
+  ValueLane<F, kHeadDim> values;
+  const auto load_first = [&] {
+    const int32_t at = range.begin + 16 * D::warp();
+    if (at >= range.end) return;
+    const int32_t block = at / kKvBlockTokens == likely_at ? likely_block : d.block_of(at);
+    d.load_keys(keys, block, at);
+    d.load_values(values, block, at);
+  };
+  load_first();
+  int last_split = range.n_active - 1;
+  if (last_split >= int(gridDim.y)) last_split %= int(gridDim.y);
+  const bool owns_new = last_split == int(blockIdx.y);
+#pragma unroll 1
+  for (;; source = d.load_head(h)) {
+    if (h <= d.group + 1) d.place_head(h, source, owns_new);
+    h += kThreads / kThreadsPerHead;
+    if (h > d.group + 1) break;
+  }
+  __syncthreads();
+
+  const int stride = attention_partial_floats(d.group, kHeadDim), n = d.group * kHeadDim;
+  const int64_t index = int64_t(d.row) * p.kv.n_head_kv + d.head;
   float* partials = p.partials + index * p.n_splits * stride;
-  // The thread's items are four outputs each; all four lanes of a group of 16 are here or none.
-  const uint32_t quad = 0xfu << (lane / 4 * 4);
+  // All four lanes of a group of 16 outputs are here or none.
+  const uint32_t quad = 0xfu << (D::lane() / 4 * 4);
   const auto finish = [&](const Outputs4& out, int i) {
     out.store(p.out + index * n + i);
     if (p.emission.row.codes != nullptr) out.emit(p.emission, int(index) * n + i, quad);
   };
 
-  for (int split = blockIdx.y;; split += gridDim.y) {
-    const Range range = split_range(first, position + 1, p.n_splits, split);
-    if (split >= range.n_active) return;
+#pragma unroll 1
+  for (;;) {
     // Warps that have any tokens.
-    const int n_warps = min(kAttentionWarps, (range.end - range.begin + 15) / 16);
-    if (warp < n_warps) {
-      AttentionTile<F, kHeadDim, kUpper> tile;
-      const float* heads = p.q + (int64_t(row) * p.n_head + head * group) * kHeadDim;
-      tile.load_heads(heads, group, p.q_norm, p.norm_eps, cos_sin, p.scale * kLog2E, lane);
-      const Visibility seen{{first, first}, {position + 1, position + 1}, position + 1};
-#pragma unroll 1
-      for (int32_t at = range.begin + 16 * warp; at < range.end; at += kSplitTokens) {
-        const KvHead cache = kv_head(p.kv, table[at / kKvBlockTokens], head);
-        if (at <= position && position < at + 16)
-          fresh.append(p, cache, position % kKvBlockTokens, s.row, lane);
-        tile.add_tokens(cache, at % kKvBlockTokens, at, seen, lane);
-      }
-      tile.finish_sums();
-      tile.for_outputs(lane, [&](int r, int d, float v) {
-        if (r < group) s.acc[(warp * group + r) * Shared<kHeadDim>::kStride + d] = v;
-      });
-      if (lane % 4 == 0) {
-#pragma unroll
-        for (int r = 0; r < (kUpper ? 2 : 1); ++r) {
-          s.peak[warp * 16 + lane / 4 + 8 * r] = tile.peak[r];
-          s.sum[warp * 16 + lane / 4 + 8 * r] = tile.sum[r];
-        }
-      }
-    }
+    const int n_warps = min(kDecodeWarps, (range.end - range.begin + 15) / 16);
+    if (D::warp() < n_warps) d.attend_range(range, keys, values);
     __syncthreads();
-    const bool alone = range.n_active == 1;
-    fill_weights(
-        weights, peaks, sums, n_warps, group, alone, [&](int w, int r) { return s.peak[w * 16 + r]; },
-        [&](int w, int r) { return s.sum[w * 16 + r]; });
     float* partial = partials + split * stride;
+    const bool alone = range.n_active == 1;
 #pragma unroll 1
-    for (int i = 4 * threadIdx.x; i < n; i += 4 * blockDim.x) {
-      const int r = i / kHeadDim;
-      Outputs4 out{};
-#pragma unroll 1
-      for (int w = 0; w < n_warps; ++w)
-        out.add(*reinterpret_cast<const float4*>(s.acc + (w * group + r) * Shared<kHeadDim>::kStride +
-                                                 i % kHeadDim),
-                weights[w * kMaxRows + r]);
+    for (int i = 4 * threadIdx.x; i < n; i += 4 * kThreads) {
+      float peak, sum;
+      Outputs4 out = merge_warps(d, i, n_warps, kHeadDim, peak, sum);
       if (alone) {
+        const float factor = __fdividef(1, sum);
+#pragma unroll
+        for (float& v : out.v) v *= factor;
         finish(out, i);
       } else {
         out.store(partial + i);
+        const int r = i / kHeadDim;
+        if (i % kHeadDim == 0) partial[n + r] = peak, partial[n + d.group + r] = sum;
       }
     }
     if (alone) return;
-    if (threadIdx.x < group) {
-      partial[n + threadIdx.x] = peaks[threadIdx.x];
-      partial[n + group + threadIdx.x] = sums[threadIdx.x];
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      // What the CTA wrote, which the barrier has shown to this thread, before the count.
+      __threadfence();
+      shared.is_last = atomicAdd(p.arrived + index, 1u) == uint32_t(range.n_active - 1);
+      __threadfence();
     }
-    __threadfence();
     __syncthreads();
-    if (threadIdx.x == 0) is_last = atomicAdd(p.arrived + index, 1u) == uint32_t(range.n_active - 1);
-    __syncthreads();
-    if (!is_last) continue;
-    __threadfence();
-    if (threadIdx.x == 0) p.arrived[index] = 0;
-    fill_weights(
-        weights, peaks, sums, range.n_active, group, true,
-        [&](int i, int r) { return __ldcg(partials + i * stride + n + r); },
-        [&](int i, int r) { return __ldcg(partials + i * stride + n + group + r); });
+    if (shared.is_last) break;
+    split += gridDim.y;
+    if (split >= range.n_active) return;
+    range = split_range(d.first, d.position + 1, p.n_splits, split);
+    load_first();
+  }
+
+  // Step 4.
+  if (threadIdx.x == 0) p.arrived[index] = 0;
+  constexpr int kBatch = 16;  // loads on their way at a time; the first while the weights are found
+  bool weighed = false;
 #pragma unroll 1
-    for (int i = 4 * threadIdx.x; i < n; i += 4 * blockDim.x) {
-      Outputs4 out{};
-#pragma unroll 8
-      for (int q = 0; q < range.n_active; ++q)
-        out.add(__ldcg(reinterpret_cast<const float4*>(partials + q * stride + i)),
-                weights[q * kMaxRows + i / kHeadDim]);
-      finish(out, i);
+  for (int i0 = 0; i0 < n; i0 += 4 * kThreads) {
+    const int i = i0 + 4 * threadIdx.x;
+    const float* from = partials + min(i, n - 4);
+    Outputs4 out;
+#pragma unroll 1
+    for (int q0 = 0; q0 < range.n_active; q0 += kBatch) {
+      float4 batch[kBatch];
+#pragma unroll
+      for (int q = 0; q < kBatch; ++q)
+        batch[q] = __ldcg(reinterpret_cast<const float4*>(from + min(q0 + q, range.n_active - 1) * stride));
+      if (!weighed) weigh_partials(d, partials, stride, kHeadDim, range.n_active), weighed = true;
+#pragma unroll
+      for (int q = 0; q < kBatch; ++q) out.add(batch[q], shared.weights[q0 + q][min(i, n - 4) / kHeadDim]);
     }
-    return;
+    if (i < n) finish(out, i);
   }
 }
 
@@ -265,13 +500,13 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
 using dunlin::cuda::AttentionParams;
 using dunlin::cuda::KvFormat;
 
-// Groups of up to 8 query heads leave the upper half of an mma idle; those of up to 16 use it.
+// Groups of up to 8 query heads, and of up to 16.
 #define DUNLIN_ATTN_DECODE(name, format, head_dim)                                               \
-  extern "C" __global__ void __launch_bounds__(128, 2) attn_decode_##name(AttentionParams p) {   \
-    dunlin::cuda::attend<format, head_dim, false>(p);                                            \
+  extern "C" __global__ void __launch_bounds__(256, 1) attn_decode_##name(AttentionParams p) {   \
+    dunlin::cuda::attend<format, head_dim, 1>(p);                                                \
   }                                                                                              \
-  extern "C" __global__ void __launch_bounds__(128, 2) attn_decode16_##name(AttentionParams p) { \
-    dunlin::cuda::attend<format, head_dim, true>(p);                                             \
+  extern "C" __global__ void __launch_bounds__(256, 1) attn_decode16_##name(AttentionParams p) { \
+    dunlin::cuda::attend<format, head_dim, 2>(p);                                                \
   }
 
 DUNLIN_ATTN_DECODE(f16_64, KvFormat::kF16, 64)

@@ -1,0 +1,140 @@
+// The work of lower(): one object for one graph. Its parts are lower.cpp (values, single ops, the order),
+// lower_linear.cpp, lower_gemm.cpp and lower_attention.cpp; nobody else includes this.
+#pragma once
+
+#include <map>
+
+#include "backends/cuda/device/activation.h"
+#include "backends/cuda/fusion.h"
+#include "backends/cuda/lower.h"
+#include "core/graph/op_info.h"
+
+namespace dunlin::cuda {
+
+inline constexpr uint32_t kRowBlock = 256;
+
+// A of the prefill GEMMs, device/gemm_params.h: halves and the rows' scales, as wide as the widest input.
+struct GemmRows {
+  uint16_t* halves = nullptr;
+  float* scales = nullptr;
+};
+
+bool reads_quantized(const Graph& graph, const Node& node);
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const PlanBindings& bindings, const Context& context, const Kernels& kernels,
+           const LowerOptions& options)
+      : graph_(graph), bindings_(bindings), context_(context), kernels_(kernels), options_(options) {}
+
+  Result<LoweredPlan> run();
+
+ private:
+  struct MatrixUse {
+    const CudaWeight* weight;
+    ValueId bias;
+    ValueId out;
+  };
+  // Strips of matrices that are one GEMM.
+  struct GemmPart {
+    std::vector<MatrixUse> uses;
+    int64_t first_row = 0;  // of each; a whole number of strips
+    int64_t n_rows = 0;
+    ValueId residual = kNoValue;
+    bool glu = false;
+  };
+
+  Status allocate();
+  Status lower_node(size_t index);
+  Status lower_linear(const Node& node);
+  Status lower_linear_group(const Node& node);
+  Status lower_linear_glu(const Node& node);
+  Status lower_quantized(const Node& node, const std::vector<MatrixUse>& uses, ValueId residual, bool glu);
+  Status lower_gemm(const Node& node, const std::vector<MatrixUse>& uses, ValueId residual, bool glu);
+  Status lower_gemm_part(const Node& node, const GemmPart& part);
+  void unpack_matrix(const Node& node, const GemmPart& part, const MatrixUse& use, int32_t first_row,
+                     int32_t row_step);
+  static std::vector<int32_t> gemm_segments(const GemmPart& part);
+  static int64_t gemm_rows_of(const GemmPart& part, const MatrixUse& use);
+  Status lower_dense(const Node& node, const MatrixUse& use, ValueId residual);
+  // Whether the linears over so many rows are prefill GEMMs.
+  bool is_gemm(int32_t n_rows, int64_t k) const;
+  Status allocate_quantized_rows();
+  Status allocate_gemm_operands();
+  void quantize_input(const Node& node, int32_t needs, int64_t k);
+  void round_input(const Node& node, int64_t k);
+  void take_row(const Node& node, LinearParams& p);
+  Status lower_attention(size_t index);
+  void lower_embed(const Node& node);
+  Status plan_emissions();
+  Status rotation_table(const AttentionFusion& fusion, AttentionParams& p);
+  void lower_rows(const Node& node, const Kernel<RowParams>& kernel, RowParams p);
+  Status lower_argmax();
+
+  // A single row's codes: which value they are of, and the norm between it and its readers.
+  struct RowKey {
+    ValueId value;
+    ValueId norm_weight;
+    bool operator<(const RowKey& o) const {
+      return value != o.value ? value < o.value : norm_weight < o.norm_weight;
+    }
+  };
+  struct EmittedRow {
+    Row16 row;
+    bool is_made = false;  // by what was lowered so far
+  };
+  RowKey row_key(const Node& linear) const;
+  // What the maker of the value shall leave for its readers; at most one kind.
+  RowEmission emission_of(ValueId value);
+  bool single_row() const { return graph_.capacity.n_rows == 1 && graph_.capacity.n_logit_rows == 1; }
+
+  // In both lists.
+  void add(const Launch& launch) {
+    plan_.decode.push_back(launch);
+    plan_.general.push_back(launch);
+  }
+  Result<DeviceBuffer*> scratch(uint64_t bytes, const char* what);
+  Result<const float*> device_copy(const std::vector<float>& values, const char* what);
+  Status inv_freq(ValueId constant, const float*& out);
+  Status attention_scratch(AttentionParams& p, const AttentionAttrs& attrs);
+
+  const CudaWeight& weight(ValueId id) const {
+    return *static_cast<const CudaWeight*>(bindings_.weights[size_t(graph_.value(id).index)]);
+  }
+  float* data(ValueId id) const { return const_cast<float*>(plan_.value_data[size_t(id)]); }
+  bool is_logit_rows(ValueId id) const { return logit_rows_[size_t(id)]; }
+  int32_t count_index(ValueId id) const { return is_logit_rows(id) ? kStepLogitRows : kStepRows; }
+  int32_t capacity(ValueId id) const {
+    return is_logit_rows(id) ? graph_.capacity.n_logit_rows : graph_.capacity.n_rows;
+  }
+  int32_t width(ValueId id) const { return int32_t(graph_.value(id).shape.row_elements()); }
+
+  const Graph& graph_;
+  const PlanBindings& bindings_;
+  const Context& context_;
+  const Kernels& kernels_;
+  const LowerOptions& options_;
+  LoweredPlan plan_;
+  Fusions fusions_;
+  std::vector<bool> logit_rows_;  // by value
+  QuantizedRows rows_{};          // where inputs of more than one row are quantized to
+  ValueId quantized_ = kNoValue;  // what is there now
+  int32_t quantized_needs_ = 0;
+  GemmRows gemm_rows_{};           // where inputs of GEMMs are rounded to
+  ValueId rounded_ = kNoValue;     // what is there now
+  int32_t n_sequences_ = 1;        // capacity
+  std::vector<int32_t> producer_;  // by value: the node that makes it, or -1
+  std::map<RowKey, EmittedRow> emitted_;
+  struct Rotation {
+    ValueId inv_freq;
+    int32_t n_rot;
+    float magnitude;
+    const float2* table;
+  };
+  std::vector<Rotation> rotations_;
+  std::map<ValueId, const float*> inv_freq_;  // on the device
+  float* attention_partials_ = nullptr;
+  uint32_t* attention_arrived_ = nullptr;
+};
+
+}  // namespace dunlin::cuda
