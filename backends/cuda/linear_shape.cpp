@@ -42,13 +42,22 @@ LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const
   int32_t n_warps = std::min(tiles, kGemvWarps);
   while (n_warps > 1 && gemv_shared_bytes(size, n_ctas, n_warps, kMinStages) > shared_share(limits))
     --n_warps;
-  shape.n_stages = kMinStages;
-  while (shape.n_stages < kMaxStages &&
-         gemv_shared_bytes(size, n_ctas, n_warps, shape.n_stages + 1) <= shared_share(limits))
-    ++shape.n_stages;
+  GemvSplit& split = shape.gemv;
+  split.strips = equal_runs(size.n_strips / unit, n_ctas);
+  const int32_t fewer = split.strips.length * unit * size.n_tiles;
+  split.tiles[0] = equal_runs(fewer + unit * size.n_tiles, n_warps);
+  split.tiles[1] = equal_runs(fewer, n_warps);
+  split.tile_reciprocal = uint32_t(((int64_t(1) << 31) + size.n_tiles - 1) / size.n_tiles);
+  split.stage_bytes = size.tile_bytes;
+  // No more than there are tiles: what a CTA leaves free, the next kernel's may take, and begin to load.
+  const int32_t most = std::min(kMaxStages, divide_up(tiles, n_warps));
+  split.n_stages = std::min(kMinStages, most);
+  while (split.n_stages < most &&
+         gemv_shared_bytes(size, n_ctas, n_warps, split.n_stages + 1) <= shared_share(limits))
+    ++split.n_stages;
   shape.grid.x = uint32_t(n_ctas);
   shape.block = uint32_t(32 * n_warps);
-  shape.shared_bytes = uint32_t(gemv_shared_bytes(size, n_ctas, n_warps, shape.n_stages));
+  shape.shared_bytes = uint32_t(gemv_shared_bytes(size, n_ctas, n_warps, split.n_stages));
   return shape;
 }
 

@@ -15,7 +15,7 @@ struct LinearShape {
   uint32_t block = 0;
   uint32_t shared_bytes = 0;
   int32_t strips_per_cta = 1;
-  int32_t n_stages = 0;  // gemv
+  GemvSplit gemv{};
 };
 
 struct LinearSize {

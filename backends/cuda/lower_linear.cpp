@@ -174,7 +174,7 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
   }
   const LinearShape shape = shape_linear(size, context_.limits(), kernels_);
   p.strips_per_cta = shape.strips_per_cta;
-  p.n_stages = shape.n_stages, p.stage_bytes = size.tile_bytes;
+  p.gemv = shape.gemv;
   Launch launch = make_launch(shape.kernel, node.name, shape.grid, shape.block, p, shape.shared_bytes);
   launch.weight_bytes = weight_bytes;
   add(launch);

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "backends/cuda/device/activation.h"
+#include "backends/cuda/formats/host_device.h"
 #include "backends/cuda/formats/plane.h"
 
 namespace dunlin::cuda {
@@ -41,6 +42,27 @@ struct RowEmission {
   const float* norm_weight;  // of the norm between the two, or null
 };
 
+// A total cut into runs whose lengths differ by one at most; the longer ones come first.
+struct EqualRuns {
+  int32_t length, n_longer;
+
+  DUNLIN_HD int32_t begin(int32_t i) const { return i * length + (i < n_longer ? i : n_longer); }
+};
+DUNLIN_HD EqualRuns equal_runs(int32_t total, int32_t n) {
+  return {total / n, total % n};
+}
+
+// How a gemv is spread: strips (glu: pairs) over CTAs, and the tiles of a CTA's strips over its warps.
+// Divisions are long, and a kernel that has just begun has nothing to hide them behind: all are done here.
+struct GemvSplit {
+  EqualRuns strips;          // or pairs
+  EqualRuns tiles[2];        // of a CTA with one strip more, and of the others
+  uint32_t tile_reciprocal;  // ceil(2^31 / n_tiles): a tile's strip is its product, less 31 bits
+  int32_t n_stages;          // tiles of a warp on their way at a time, at most 4
+  int32_t stage_bytes;       // the largest tile of the segments, of 256 columns
+  int32_t reserved;
+};
+
 struct LinearParams {
   LinearSegment segments[kMaxSegments];  // with glu: gate and up, whose strips alternate
   int32_t n_segments;
@@ -50,14 +72,13 @@ struct LinearParams {
   int32_t k;
   int32_t glu;  // nonzero: out = silu(gate) * up, through the gate's segment
   int32_t count_index;
-  int32_t n_stages;     // gemv: tiles of a warp on their way at a time
-  int32_t stage_bytes;  // gemv: the largest tile of the segments, of 256 columns
   float norm_eps;
   const int32_t* counts;  // rows beyond counts[count_index] are not written
   // One row.
   Row16 x;
   int64_t n_squares;  // norm: entries of x.squares; 0: no norm
   RowEmission emission;
+  GemvSplit gemv;
   // More rows.
   QuantizedRows rows;
 };
