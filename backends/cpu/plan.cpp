@@ -43,7 +43,7 @@ std::vector<PhaseReport> CpuPlan::report() const {
   return phases;
 }
 
-Status CpuPlan::run(const StepInputs& step) {
+Status CpuPlan::start(const StepInputs& step) {
   ThreadTeam& team = step.n_rows() <= kDecodeRows ? *teams_.decode : *teams_.prefill;
   for (const auto& phase : lowered_.phases) phase->begin_step();
   if (!observer_) {

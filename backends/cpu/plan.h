@@ -19,7 +19,7 @@ class CpuPlan final : public Plan {
                                               NodeObserver observer);
 
   uint64_t workspace_bytes() const override;
-  Status run(const StepInputs& step) override;
+  Status start(const StepInputs& step) override;
   std::span<float> logits() override { return logits_; }
   std::vector<PhaseReport> report() const override;
 

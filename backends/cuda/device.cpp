@@ -127,6 +127,7 @@ std::vector<DeviceInfo> describe(const Driver& d, int32_t ordinal) {
   // What others use is known once a context is open; until then the whole card counts.
   info.memory_free_bytes = total;
   info.chooses_tokens = true;
+  info.runs_ahead = true;
   info.score = kScore;
   DeviceInfo eager = info;
   eager.id += kEagerSuffix;

@@ -18,7 +18,7 @@ namespace dunlin::cuda {
 // X(file of ops/, parameter struct, entry point)
 // clang-format off
 #define DUNLIN_CUDA_KERNELS(X) \
-  X(step, CopyParams, step_begin) \
+  X(step, StepBeginParams, step_begin) \
   X(step, CopyParams, step_end) \
   X(embed, EmbedParams, embed) \
   X(rows, RowParams, rows_add) \

@@ -156,9 +156,11 @@ Result<LoweredPlan> Lowering::run() {
   fusions_ = find_fusions(graph_, !options_.observed);
   DUNLIN_RETURN_IF_ERROR(allocate());
   DUNLIN_RETURN_IF_ERROR(plan_emissions());
-  const StepBuffer& step = plan_.step;
-  add(make_launch(kernels_.step_begin, "step_begin", {}, 1024,
-                  CopyParams{step.image(), step.device_inputs(), step.n_input_words(), 0}));
+  for (int slot = 0; slot < StepBuffer::kSlots; ++slot) {
+    plan_.begin[size_t(slot)] =
+        make_launch(kernels_.step_begin, "step_begin", {}, 1024, plan_.step.begin(slot));
+    plan_.end[size_t(slot)] = make_launch(kernels_.step_end, "step_end", {}, 128, plan_.step.end(slot));
+  }
   for (size_t n = 0; n < graph_.nodes.size(); ++n) {
     std::string why;
     if (!can_lower(graph_, graph_.nodes[n], &why))
@@ -167,8 +169,6 @@ Result<LoweredPlan> Lowering::run() {
     if (options_.observed) plan_.last_launch_of_node.push_back(int32_t(plan_.general.size()) - 1);
   }
   if (!options_.observed) DUNLIN_RETURN_IF_ERROR(lower_argmax());
-  add(make_launch(kernels_.step_end, "step_end", {}, 128,
-                  CopyParams{step.device_results(), step.image_results(), step.n_result_words(), 0}));
   // A step of one row decodes; there is nothing else to be general about.
   if (single_row()) plan_.general = plan_.decode;
   DUNLIN_RETURN_IF_ERROR(context_.synchronize("preparing a plan"));

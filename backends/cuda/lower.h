@@ -2,6 +2,7 @@
 // two lists that share them: steps in which every sequence has one row, and all other steps.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "backends/cuda/kernels.h"
@@ -13,6 +14,8 @@
 namespace dunlin::cuda {
 
 struct LoweredPlan {
+  // Before and after either list, by slot of the step buffer.
+  std::array<Launch, StepBuffer::kSlots> begin, end;
   std::vector<Launch> decode;   // every sequence has one row
   std::vector<Launch> general;  // any step
   StepBuffer step;

@@ -44,15 +44,16 @@ Result<std::unique_ptr<Plan>> CudaPlan::create(const Context& context, const Gra
 
 CudaPlan::~CudaPlan() {
   (void)context_.make_current();
-  if (exec_ != nullptr) (void)context_.driver().cuGraphExecDestroy(exec_);
+  while (n_running_ > 0) (void)wait();
+  for (CUgraphExec exec : exec_)
+    if (exec != nullptr) (void)context_.driver().cuGraphExecDestroy(exec);
 }
 
-Result<CUgraphExec> CudaPlan::make_graph(std::span<const Launch> launches, int32_t repeats) const {
+Result<CUgraphExec> CudaPlan::make_graph(const std::function<Status()>& enqueue) const {
   const Driver& d = context_.driver();
   DUNLIN_RETURN_IF_ERROR(context_.check(
       d.cuStreamBeginCapture(context_.stream(), CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), "capturing a step"));
-  Status launched;
-  for (int32_t r = 0; r < repeats && launched.is_ok(); ++r) launched = launch(launches);
+  const Status launched = enqueue();
   CUgraph graph = nullptr;
   const Status ended = context_.check(d.cuStreamEndCapture(context_.stream(), &graph), "capturing a step");
   CUgraphExec exec = nullptr;
@@ -66,8 +67,19 @@ Result<CUgraphExec> CudaPlan::make_graph(std::span<const Launch> launches, int32
 }
 
 Status CudaPlan::capture() {
-  DUNLIN_ASSIGN_OR_RETURN(exec_, make_graph(lowered_.decode, 1));
+  for (int slot = 0; slot < StepBuffer::kSlots; ++slot) {
+    DUNLIN_ASSIGN_OR_RETURN(exec_[size_t(slot)],
+                            make_graph([&] { return launch_step(lowered_.decode, slot); }));
+  }
   return Status::ok();
+}
+
+// Of a decoding step, in order.
+std::vector<const Launch*> CudaPlan::decode_launches() const {
+  std::vector<const Launch*> all{&lowered_.begin[0]};
+  for (const Launch& l : lowered_.decode) all.push_back(&l);
+  all.push_back(&lowered_.end[0]);
+  return all;
 }
 
 Result<std::vector<double>> CudaPlan::time_launches(int32_t repeats) {
@@ -76,8 +88,12 @@ Result<std::vector<double>> CudaPlan::time_launches(int32_t repeats) {
   DUNLIN_RETURN_IF_ERROR(context_.make_current());
   const EventPair events(d);
   std::vector<double> times;
-  for (const Launch& l : lowered_.decode) {
-    DUNLIN_ASSIGN_OR_RETURN(CUgraphExec exec, make_graph({&l, 1}, repeats));
+  for (const Launch* l : decode_launches()) {
+    DUNLIN_ASSIGN_OR_RETURN(CUgraphExec exec, make_graph([&] {
+                              Status status;
+                              for (int32_t r = 0; r < repeats && status.is_ok(); ++r) status = launch({l, 1});
+                              return status;
+                            }));
     std::vector<double> passes;
     Status status;
     for (int pass = 0; pass < kPasses && status.is_ok(); ++pass) {
@@ -103,7 +119,7 @@ uint64_t CudaPlan::workspace_bytes() const {
 
 std::vector<PhaseReport> CudaPlan::report() const {
   std::vector<PhaseReport> phases;
-  for (const Launch& l : lowered_.decode) phases.push_back({l.name, l.kernel, l.weight_bytes});
+  for (const Launch* l : decode_launches()) phases.push_back({l->name, l->kernel, l->weight_bytes});
   return phases;
 }
 
@@ -112,16 +128,27 @@ Status CudaPlan::launch(std::span<const Launch> launches) const {
   return Status::ok();
 }
 
-Status CudaPlan::run(const StepInputs& step) {
+Status CudaPlan::launch_step(const std::vector<Launch>& list, int slot) const {
+  DUNLIN_RETURN_IF_ERROR(launch({&lowered_.begin[size_t(slot)], 1}));
+  DUNLIN_RETURN_IF_ERROR(launch(list));
+  return launch({&lowered_.end[size_t(slot)], 1});
+}
+
+Status CudaPlan::start(const StepInputs& step) {
+  DUNLIN_CHECK(n_running_ < StepBuffer::kSlots);
   DUNLIN_RETURN_IF_ERROR(context_.make_current());
-  const uint32_t number = lowered_.step.fill(step);
-  if (observer_) return launch_observed(step);
-  const bool decodes = step.n_rows() == step.n_sequences();
-  if (decodes && exec_ != nullptr) {
-    DUNLIN_RETURN_IF_ERROR(
-        context_.check(context_.driver().cuGraphLaunch(exec_, context_.stream()), "launching a step"));
+  const int slot = next_slot_;
+  const Running running{lowered_.step.fill(step, slot), slot, step.wants_host_logits()};
+  if (observer_) {
+    DUNLIN_RETURN_IF_ERROR(launch_observed(step, slot));
   } else {
-    DUNLIN_RETURN_IF_ERROR(launch(decodes ? lowered_.decode : lowered_.general));
+    const bool decodes = step.n_rows() == step.n_sequences();
+    if (decodes && exec_[size_t(slot)] != nullptr) {
+      DUNLIN_RETURN_IF_ERROR(context_.check(
+          context_.driver().cuGraphLaunch(exec_[size_t(slot)], context_.stream()), "launching a step"));
+    } else {
+      DUNLIN_RETURN_IF_ERROR(launch_step(decodes ? lowered_.decode : lowered_.general, slot));
+    }
   }
   if (step.wants_host_logits()) {
     const int64_t row = graph_.value(graph_.logits).shape.row_elements();
@@ -131,15 +158,22 @@ Status CudaPlan::run(const StepInputs& step) {
                                             uint64_t(n_rows * row) * sizeof(float), context_.stream()),
         "copying logits"));
   }
-  return wait(number, step.wants_host_logits());
+  running_[size_t(n_running_++)] = running;
+  next_slot_ = (slot + 1) % StepBuffer::kSlots;
+  return Status::ok();
 }
 
-Status CudaPlan::wait(uint32_t step_number, bool wants_logits) {
-  if (!wants_logits) {
+Status CudaPlan::wait() {
+  DUNLIN_CHECK(n_running_ > 0);
+  const Running step = running_[0];
+  running_[0] = running_[1];
+  --n_running_;
+  last_slot_ = step.slot;
+  if (!step.wants_logits && !observer_) {
     const int64_t end = monotonic_ns() + kPollNanoseconds;
     do {
       for (int i = 0; i < 64; ++i) {
-        if (lowered_.step.is_done(step_number)) {
+        if (lowered_.step.is_done(step.number, step.slot)) {
           std::atomic_thread_fence(std::memory_order_acquire);
           return Status::ok();
         }
@@ -150,20 +184,16 @@ Status CudaPlan::wait(uint32_t step_number, bool wants_logits) {
   return context_.synchronize("running a step");
 }
 
-Status CudaPlan::launch_observed(const StepInputs& step) {
-  size_t next = 0;
+Status CudaPlan::launch_observed(const StepInputs& step, int slot) {
+  DUNLIN_RETURN_IF_ERROR(lowered_.begin[size_t(slot)].run(context_, false));
+  int32_t next = 0;
   for (size_t node = 0; node < graph_.nodes.size(); ++node) {
-    const auto last = size_t(lowered_.last_launch_of_node[node]);
-    for (; next <= last; ++next) DUNLIN_RETURN_IF_ERROR(lowered_.general[next].run(context_, false));
+    for (; next <= lowered_.last_launch_of_node[node]; ++next)
+      DUNLIN_RETURN_IF_ERROR(lowered_.general[size_t(next)].run(context_, false));
     DUNLIN_RETURN_IF_ERROR(context_.synchronize(graph_.nodes[node].name));
     DUNLIN_RETURN_IF_ERROR(observe(node, step));
   }
-  const uint64_t bytes = uint64_t(n_logits_) * sizeof(float);
-  DUNLIN_RETURN_IF_ERROR(
-      context_.check(context_.driver().cuMemcpyDtoHAsync(
-                         host_logits_.buffer.data(), CUdeviceptr(lowered_.logits), bytes, context_.stream()),
-                     "copying logits"));
-  return context_.synchronize("copying logits");
+  return Status::ok();
 }
 
 Status CudaPlan::observe(size_t node, const StepInputs& step) {

@@ -2,6 +2,8 @@
 // a captured CUDA graph; all others are launched kernel by kernel.
 #pragma once
 
+#include <functional>
+
 #include "backends/cuda/lower.h"
 
 namespace dunlin::cuda {
@@ -18,11 +20,12 @@ class CudaPlan final : public Plan {
   ~CudaPlan() override;
 
   uint64_t workspace_bytes() const override;
-  Status run(const StepInputs& step) override;
+  Status start(const StepInputs& step) override;
+  Status wait() override;
   std::span<float> logits() override {
     return {reinterpret_cast<float*>(host_logits_.buffer.data()), n_logits_};
   }
-  std::span<const int32_t> tokens() const override { return lowered_.step.tokens(); }
+  std::span<const int32_t> tokens() const override { return lowered_.step.tokens(last_slot_); }
   std::vector<PhaseReport> report() const override;
   // Microseconds of each launch of a decoding step, in the order of report(): the median over graphs of
   // `repeats` copies of the launch in a row, as they follow one another in a step. Call it after a run(), for
@@ -32,19 +35,32 @@ class CudaPlan final : public Plan {
  private:
   CudaPlan(const Context& context, const Graph& graph, LoweredPlan lowered, HostLogits& host_logits,
            NodeObserver observer);
+  // A step that was started and not yet waited for.
+  struct Running {
+    uint32_t number = 0;
+    int slot = 0;
+    bool wants_logits = false;
+  };
+
   Status capture();
-  Result<CUgraphExec> make_graph(std::span<const Launch> launches, int32_t repeats) const;
+  // A graph of what enqueue() puts into the stream.
+  Result<CUgraphExec> make_graph(const std::function<Status()>& enqueue) const;
   Status launch(std::span<const Launch> launches) const;
-  Status launch_observed(const StepInputs& step);
+  Status launch_step(const std::vector<Launch>& list, int slot) const;
+  Status launch_observed(const StepInputs& step, int slot);
   Status observe(size_t node, const StepInputs& step);
-  Status wait(uint32_t step_number, bool wants_logits);
+  std::vector<const Launch*> decode_launches() const;
 
   const Context& context_;
   Graph graph_;
   LoweredPlan lowered_;
   HostLogits& host_logits_;
   NodeObserver observer_;
-  CUgraphExec exec_ = nullptr;
+  std::array<CUgraphExec, StepBuffer::kSlots> exec_{};  // decoding, by slot
+  std::array<Running, StepBuffer::kSlots> running_{};   // the oldest first
+  int n_running_ = 0;
+  int last_slot_ = 0;  // of the last step waited for
+  int next_slot_ = 0;
   size_t n_logits_ = 0;
   std::vector<bool> logit_rows_;  // by value
 };

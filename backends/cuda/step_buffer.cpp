@@ -35,8 +35,8 @@ Result<StepBuffer> StepBuffer::create(const Context& context, const StepCapacity
   b.n_words_ = at;
   const uint64_t bytes = uint64_t(at) * sizeof(uint32_t);
   DUNLIN_ASSIGN_OR_RETURN(b.device_, DeviceBuffer::allocate_zeroed(context, bytes, "step inputs"));
-  DUNLIN_ASSIGN_OR_RETURN(b.image_, PinnedBuffer::allocate(context, bytes, "step inputs"));
-  DUNLIN_ASSIGN_OR_RETURN(b.results_, PinnedBuffer::allocate(context, bytes, "step results"));
+  DUNLIN_ASSIGN_OR_RETURN(b.image_, PinnedBuffer::allocate(context, kSlots * bytes, "step inputs"));
+  DUNLIN_ASSIGN_OR_RETURN(b.results_, PinnedBuffer::allocate(context, kSlots * bytes, "step results"));
   std::memset(b.image_.data(), 0, b.image_.size());
   std::memset(b.results_.data(), 0, b.results_.size());
   const int32_t* base = b.device_.as<const int32_t>();
@@ -51,8 +51,22 @@ Result<StepBuffer> StepBuffer::create(const Context& context, const StepCapacity
   return b;
 }
 
-uint32_t StepBuffer::fill(const StepInputs& step) {
-  auto* words = reinterpret_cast<int32_t*>(image_.data());
+StepBeginParams StepBuffer::begin(int slot) const {
+  return {image(slot) + n_token_words_,
+          device_.as<uint32_t>(uint64_t(n_token_words_) * sizeof(uint32_t)),
+          device_tokens(),
+          n_words_ - n_token_words_,
+          offsets_[0] - n_token_words_,
+          capacity_.n_rows,
+          capacity_.n_logit_rows};
+}
+
+CopyParams StepBuffer::end(int slot) const {
+  return {device_.as<uint32_t>(), results(slot), n_token_words_ + 1, 0};
+}
+
+uint32_t StepBuffer::fill(const StepInputs& step, int slot) {
+  auto* words = reinterpret_cast<int32_t*>(image(slot));
   const auto write = [&](int section, std::span<const int32_t> values) {
     std::ranges::copy(values, words + offsets_[section]);
   };

@@ -41,7 +41,7 @@ std::span<const float> Plan::weight(ValueId value) const {
   return w->values();
 }
 
-Status Plan::run(const StepInputs& step) {
+Status Plan::start(const StepInputs& step) {
   for (size_t n = 0; n < graph_.nodes.size(); ++n) {
     run_node(graph_.nodes[n], step);
     if (observer_) observe(int32_t(n), step);

@@ -13,7 +13,7 @@ class Plan final : public dunlin::Plan {
   Plan(const Graph& graph, const PlanBindings& bindings, const CompileOptions& options);
 
   uint64_t workspace_bytes() const override;
-  Status run(const StepInputs& step) override;
+  Status start(const StepInputs& step) override;
   std::span<float> logits() override { return buffers_[size_t(graph_.logits)]; }
   std::vector<PhaseReport> report() const override;
 

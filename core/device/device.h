@@ -32,7 +32,9 @@ struct DeviceInfo {
   uint64_t memory_free_bytes = 0;
   int32_t n_threads = 0;        // of an opened device, for decode; 0 where it means nothing
   bool chooses_tokens = false;  // Plan::tokens() works: greedy rows need no logits on the host
-  int32_t score = 0;            // automatic placement takes the highest that fits; 0: only when asked for
+  // Plan::start() may be called a second time before wait(), with chosen_token()s among the tokens.
+  bool runs_ahead = false;
+  int32_t score = 0;  // automatic placement takes the highest that fits; 0: only when asked for
 };
 
 struct DeviceOptions {
@@ -76,18 +78,26 @@ struct PhaseReport {
   int64_t weight_bytes = 0;
 };
 
-// A compiled graph. Immutable: run() changes only its workspace and the KV cache.
+// A compiled graph. Immutable: steps change only its workspace and the KV cache.
 class Plan {
  public:
   virtual ~Plan() = default;
   virtual uint64_t workspace_bytes() const = 0;
-  // Runs one step to its end. The step must fit the graph's capacity. Allocates nothing.
-  virtual Status run(const StepInputs& step) = 0;
-  // Logits of the last run: [step.n_logit_rows(), n_vocab] f32 in host memory, valid until the next run.
-  // The caller may overwrite them. Unspecified where the step did not want them (wants_host_logits()).
+  // Starts a step, which must fit the graph's capacity; it has ended when wait() returns, or before. The step
+  // may be changed after the call. Allocates nothing.
+  virtual Status start(const StepInputs& step) = 0;
+  // Waits for the end of the oldest step that was started and not yet waited for.
+  virtual Status wait() { return Status::ok(); }
+  Status run(const StepInputs& step) {
+    DUNLIN_RETURN_IF_ERROR(start(step));
+    return wait();
+  }
+  // Logits of the last step waited for: [step.n_logit_rows(), n_vocab] f32 in host memory, valid until the
+  // next start(). The caller may overwrite them. Unspecified where the step did not want them
+  // (wants_host_logits()).
   virtual std::span<float> logits() = 0;
-  // By logit row, the id of the largest logit of the last run, the lowest of equals; -1 if a logit is NaN or
-  // +inf. Empty where the device does not choose tokens.
+  // By logit row, the id of the largest logit of the last step waited for, the lowest of equals; -1 if a
+  // logit is NaN or +inf. Empty where the device does not choose tokens.
   virtual std::span<const int32_t> tokens() const { return {}; }
   virtual std::vector<PhaseReport> report() const = 0;
 };

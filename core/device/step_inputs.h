@@ -24,6 +24,12 @@ struct StepSequence {
   int32_t block_table = 0;  // where its block ids begin in block_ids
 };
 
+// In place of a token: what the device chooses for a logit row of the step before, which may still be
+// running. For steps of the same plan on devices that run ahead.
+constexpr int32_t chosen_token(int32_t logit_row) {
+  return -1 - logit_row;
+}
+
 class StepInputs {
  public:
   explicit StepInputs(StepCapacity capacity);

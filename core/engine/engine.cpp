@@ -82,6 +82,7 @@ Engine::Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> exe
   active_.reserve(size_t(options.n_sequences));
   views_.reserve(size_t(options.n_sequences));
   chunks_.reserve(size_t(options.n_sequences));
+  parts_.reserve(size_t(options.n_sequences));
   finished_.reserve(size_t(options.n_sequences));
 }
 
@@ -206,18 +207,23 @@ void Engine::admit() {
   }
 }
 
-void Engine::finish(size_t index, FinishReason reason, const Status& status) {
-  const std::unique_ptr<Sequence> sequence = std::move(active_[index]);
-  active_.erase(active_.begin() + ptrdiff_t(index));
-  const bool remember = sequence->request().reuse_prefix && reason != FinishReason::kError;
-  kv_.release(sequence->tokens().first(size_t(sequence->n_computed())), sequence->blocks(), remember);
-  sequence->finish(reason, status, now_us());
+void Engine::finish(Sequence& sequence, FinishReason reason, const Status& status) {
+  for (StepPart& part : parts_)
+    if (part.sequence == &sequence) part.sequence = nullptr;
+  const auto it = std::ranges::find_if(active_, [&](const auto& s) { return s.get() == &sequence; });
+  const std::unique_ptr<Sequence> owned = std::move(*it);
+  active_.erase(it);
+  const bool remember = sequence.request().reuse_prefix && reason != FinishReason::kError;
+  kv_.release(sequence.tokens().first(size_t(sequence.n_computed())), sequence.blocks(), remember);
+  sequence.finish(reason, status, now_us());
 }
 
 void Engine::fail_all(const Status& status) {
   const bool cancelled = status.code() == StatusCode::kCancelled;
   const FinishReason reason = cancelled ? FinishReason::kCancelled : FinishReason::kError;
-  while (!active_.empty()) finish(active_.size() - 1, reason, status);
+  if (is_ahead_) (void)executor_->wait();
+  is_ahead_ = false;
+  while (!active_.empty()) finish(*active_.back(), reason, status);
   for (auto& sequence : waiting_) sequence->finish(reason, status, now_us());
   waiting_.clear();
 }
@@ -225,16 +231,17 @@ void Engine::fail_all(const Status& status) {
 bool Engine::fill_step() {
   for (size_t i = active_.size(); i-- > 0;)
     if (active_[i]->is_cancelled())
-      finish(i, FinishReason::kCancelled, Status::cancelled("cancelled by the caller"));
+      finish(*active_[i], FinishReason::kCancelled, Status::cancelled("cancelled by the caller"));
   views_.clear();
   for (const auto& sequence : active_) views_.push_back(sequence->view());
   schedule_step(views_, limits_, chunks_);
   StepInputs& inputs = executor_->inputs();
   inputs.clear();
+  parts_.clear();
   for (const ScheduledChunk& chunk : chunks_) {
     Sequence& s = *active_[size_t(chunk.sequence)];
     if (!kv_.reserve(s.n_computed() + chunk.n_tokens, s.blocks())) {
-      finish(size_t(chunk.sequence), FinishReason::kError, Status::exhausted("no KV block is free"));
+      finish(s, FinishReason::kError, Status::exhausted("no KV block is free"));
       return fill_step();
     }
     const int32_t first_row = inputs.n_rows();
@@ -245,50 +252,98 @@ bool Engine::fill_step() {
     const bool device_chooses = info_.device.chooses_tokens && s.takes_largest_logit();
     for (int32_t r = first_wanted; r < chunk.n_tokens; ++r)
       DUNLIN_CHECK(device_chooses ? inputs.want_token(first_row + r) : inputs.want_logits(first_row + r));
+    parts_.push_back({&s, chunk.n_tokens, std::max(0, chunk.n_tokens - first_wanted)});
   }
   return inputs.n_rows() > 0;
 }
 
+bool Engine::can_run_ahead() {
+  if (!info_.device.runs_ahead || has_mail_.load(std::memory_order_acquire)) return false;
+  if (!waiting_.empty() && int32_t(active_.size()) < info_.n_sequences) return false;
+  if (parts_.size() != active_.size()) return false;
+  for (const StepPart& part : parts_) {
+    if (part.sequence == nullptr || part.n_tokens != 1 || part.n_logit_rows != 1) return false;
+    if (!part.sequence->takes_largest_logit() || !part.sequence->may_go_on_after_next()) return false;
+  }
+  for (const StepPart& part : parts_)
+    if (!kv_.reserve(part.sequence->n_computed() + 2, part.sequence->blocks())) return false;
+  return true;
+}
+
+Status Engine::start_ahead() {
+  StepInputs& inputs = executor_->inputs();
+  inputs.clear();
+  for (const StepPart& part : parts_) {
+    const int32_t row = inputs.n_rows();
+    const int32_t token = chosen_token(row);
+    DUNLIN_CHECK(inputs.add_sequence({&token, 1}, part.sequence->n_computed() + 1, part.sequence->blocks()));
+    DUNLIN_CHECK(inputs.want_token(row));
+  }
+  n_rows_ += uint64_t(inputs.n_rows());
+  return executor_->start();
+}
+
+bool Engine::is_idle() const {
+  return std::ranges::all_of(parts_, [](const StepPart& part) { return part.sequence == nullptr; });
+}
+
 void Engine::step() {
-  if (!fill_step()) return;
-  n_rows_ += uint64_t(executor_->inputs().n_rows());
-  if (const Status status = executor_->run(); !status.is_ok()) return fail_all(status);
+  if (!is_ahead_) {
+    if (!fill_step()) return;
+    n_rows_ += uint64_t(executor_->inputs().n_rows());
+    if (const Status status = executor_->start(); !status.is_ok()) return fail_all(status);
+  }
+  is_ahead_ = can_run_ahead();
+  if (is_ahead_) {
+    if (const Status status = start_ahead(); !status.is_ok()) {
+      is_ahead_ = false;
+      (void)executor_->wait();
+      return fail_all(status);
+    }
+  }
+  if (const Status status = executor_->wait(); !status.is_ok()) return fail_all(status);
   ++n_steps_;
   take_results();
+  if (!is_ahead_ || !is_idle()) return;
+  is_ahead_ = false;
+  if (const Status status = executor_->wait(); !status.is_ok()) fail_all(status);
 }
 
 void Engine::take_results() {
   const int64_t now = now_us();
-  const auto n_vocab = size_t(executor_->n_vocab());
-  size_t logit_row = 0;
-  std::optional<FinishReason> reason;
+  int32_t logit_row = 0;
   finished_.clear();
-  for (const ScheduledChunk& chunk : chunks_) {
-    Sequence& s = *active_[size_t(chunk.sequence)];
-    const int32_t first = s.n_computed() + std::max(0, s.n_unscored());
-    const int32_t n_scored = s.n_computed() + chunk.n_tokens - first;
-    const bool was_prefilling = !s.is_decoding();
-    s.advance(chunk.n_tokens, now);
-    if (was_prefilling && s.is_decoding() && s.request().reuse_prefix) kv_.share(s.tokens(), s.blocks());
-    reason.reset();
-    if (s.is_scoring()) {
-      const auto n_rows = size_t(std::max(0, n_scored));
-      const auto rows = executor_->logits().subspan(logit_row * n_vocab, n_rows * n_vocab);
-      logit_row += n_rows;
-      if (s.n_pending() == 0) reason = FinishReason::kLength;
-      if (!s.score(rows, int64_t(n_vocab), first, int32_t(n_rows))) reason = FinishReason::kError;
-    } else if (s.n_pending() == 0) {
-      const bool device_chooses = info_.device.chooses_tokens && s.takes_largest_logit();
-      reason = device_chooses ? s.accept(executor_->tokens()[logit_row], now)
-                              : s.sample(executor_->logits().subspan(logit_row * n_vocab, n_vocab), now);
-      ++logit_row;
+  for (const StepPart& part : parts_) {
+    if (part.sequence != nullptr) {
+      const std::optional<FinishReason> reason = take_part(part, logit_row, now);
+      if (reason.has_value()) finished_.emplace_back(part.sequence, reason.value());
     }
-    if (reason) finished_.emplace_back(size_t(chunk.sequence), *reason);
+    logit_row += part.n_logit_rows;
   }
-  // Sequences that finish leave the list, which is referred to by index: the last goes first.
-  std::ranges::sort(finished_, [](const auto& a, const auto& b) { return a.first > b.first; });
-  for (const auto& [index, why] : finished_)
-    finish(index, why, why == FinishReason::kError ? active_[index]->error() : Status::ok());
+  for (const auto& [sequence, why] : finished_)
+    finish(*sequence, why, why == FinishReason::kError ? sequence->error() : Status::ok());
+}
+
+std::optional<FinishReason> Engine::take_part(const StepPart& part, int32_t logit_row, int64_t now_us) {
+  Sequence& s = *part.sequence;
+  const auto n_vocab = size_t(executor_->n_vocab());
+  const auto logits = [&](int32_t n_rows) {
+    return executor_->logits().subspan(size_t(logit_row) * n_vocab, size_t(n_rows) * n_vocab);
+  };
+  const int32_t first_scored = s.n_computed() + std::max(0, s.n_unscored());
+  const bool was_prefilling = !s.is_decoding();
+  s.advance(part.n_tokens, now_us);
+  if (was_prefilling && s.is_decoding() && s.request().reuse_prefix) kv_.share(s.tokens(), s.blocks());
+  if (s.is_scoring()) {
+    if (!s.score(logits(part.n_logit_rows), int64_t(n_vocab), first_scored, part.n_logit_rows))
+      return FinishReason::kError;
+    if (s.n_pending() == 0) return FinishReason::kLength;
+    return std::nullopt;
+  }
+  if (s.n_pending() > 0) return std::nullopt;
+  if (info_.device.chooses_tokens && s.takes_largest_logit())
+    return s.accept(executor_->tokens()[size_t(logit_row)], now_us);
+  return s.sample(logits(1), now_us);
 }
 
 }  // namespace dunlin

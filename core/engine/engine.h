@@ -91,14 +91,29 @@ class Engine {
   Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> executor,
          const EngineOptions& options);
 
+  // A live sequence's part of the step that runs.
+  struct StepPart {
+    Sequence* sequence = nullptr;  // null: it has left since; its results are nobody's
+    int32_t n_tokens = 0;
+    int32_t n_logit_rows = 0;
+  };
+
   void loop();
   bool read_mail(bool wait);
   void admit();
   void step();
   bool fill_step();
+  // Where the device chooses all next tokens itself, the step after the running one is started before the
+  // host has seen them, so that the device never waits. What the host then learns may end a sequence: its
+  // part of that step is for nothing.
+  bool can_run_ahead();
+  Status start_ahead();
   void take_results();
+  // What the step gave one sequence, from the given logit row on. A reason, if it was the last.
+  std::optional<FinishReason> take_part(const StepPart& part, int32_t logit_row, int64_t now_us);
   void fail_all(const Status& status);
-  void finish(size_t index, FinishReason reason, const Status& status);
+  void finish(Sequence& sequence, FinishReason reason, const Status& status);
+  bool is_idle() const;  // no live sequence has a part in the running step
 
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Executor> executor_;
@@ -112,7 +127,9 @@ class Engine {
   std::vector<std::unique_ptr<Sequence>> active_;
   std::vector<SequenceView> views_;
   std::vector<ScheduledChunk> chunks_;
-  std::vector<std::pair<size_t, FinishReason>> finished_;  // of one step
+  std::vector<StepPart> parts_;  // of the running step, and of the one started ahead
+  bool is_ahead_ = false;        // a step was started whose results nobody has waited for
+  std::vector<std::pair<Sequence*, FinishReason>> finished_;  // of one step
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -41,6 +41,11 @@ class Sequence {
   void advance(int32_t n_tokens, int64_t now_us);
   // True if the next token is the largest logit's and nothing else is asked: a device may choose it.
   bool takes_largest_logit() const { return !is_scoring() && sampler_.takes_largest_logit(); }
+  // True if nothing known now will make the next token the last.
+  bool may_go_on_after_next() const {
+    return (request_.max_tokens < 0 || stats_.n_generated + 1 < request_.max_tokens) &&
+           int32_t(tokens_.size()) + 1 < n_ctx_ && !is_cancelled_;
+  }
   // Takes the token that the device chose, -1 for logits that are not finite; otherwise as sample().
   std::optional<FinishReason> accept(int32_t token, int64_t now_us);
   // Chooses the next token from a row of logits and tells the listener. A reason, if this was the last.

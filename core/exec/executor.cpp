@@ -96,13 +96,22 @@ const Executor::Bucket& Executor::bucket_for(int32_t n_rows) const {
   check_failed(__FILE__, __LINE__, "a bucket holds the step", "");
 }
 
-Status Executor::run() {
+Status Executor::start() {
   DUNLIN_CHECK(inputs_.n_rows() > 0);
-  const Bucket& bucket = bucket_for(inputs_.n_rows());
-  DUNLIN_RETURN_IF_ERROR(bucket.plan->run(inputs_));
-  logits_ = bucket.plan->logits().subspan(0, size_t(inputs_.n_logit_rows()) * size_t(n_vocab_));
-  tokens_ = bucket.plan->tokens();
+  running_ = bucket_for(inputs_.n_rows()).plan.get();
+  return running_->start(inputs_);
+}
+
+Status Executor::wait() {
+  DUNLIN_RETURN_IF_ERROR(running_->wait());
+  logits_ = running_->logits().subspan(0, size_t(inputs_.n_logit_rows()) * size_t(n_vocab_));
+  tokens_ = running_->tokens();
   return Status::ok();
+}
+
+Status Executor::run() {
+  DUNLIN_RETURN_IF_ERROR(start());
+  return wait();
 }
 
 uint64_t Executor::workspace_bytes() const {

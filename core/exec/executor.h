@@ -35,12 +35,15 @@ class Executor {
                                                   const ExecutorOptions& options, const Log& log,
                                                   const LoadProgress& progress);
 
-  // The step that run() executes: clear it, fill it, run it.
+  // The step that start() takes: clear it, fill it, start it. Where the device runs ahead, a second may be
+  // filled and started before the first is waited for, if it has as many rows.
   StepInputs& inputs() { return inputs_; }
+  Status start();
+  Status wait();
   Status run();
-  // [inputs().n_logit_rows(), n_vocab()] of the last run; may be overwritten.
+  // [inputs().n_logit_rows(), n_vocab()] of the last step waited for; may be overwritten until the next.
   std::span<float> logits() const { return logits_; }
-  // The device's choice by logit row of the last run; empty where it makes none.
+  // The device's choice by logit row of the last step waited for; empty where it makes none.
   std::span<const int32_t> tokens() const { return tokens_; }
 
   void copy_block(int32_t from, int32_t to) { kv_cache_->copy_block(from, to); }
@@ -74,6 +77,7 @@ class Executor {
   std::unique_ptr<KvCache> kv_cache_;
   std::vector<Bucket> buckets_;  // smallest capacity first
   StepInputs inputs_;
+  Plan* running_ = nullptr;  // of the last start()
   std::span<float> logits_;
   std::span<const int32_t> tokens_;
   std::string placement_;

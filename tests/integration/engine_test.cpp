@@ -208,6 +208,25 @@ TEST_CASE("a stop string ends the text before it, across token borders") {
   CHECK(stopped.text == full.text.substr(0, full.text.find(stop)));
 }
 
+TEST_CASE("a step that was started ahead is for nothing when the text ends before it") {
+  const auto model = open_model(kFairyGguf);
+  GenerationRequest request = greedy_request(encode(*model, kPrompts[0]), 40);
+  const auto rows_of = [&](const char* device, GenerationRequest asked, std::string& text) {
+    EngineOptions options = options_for(1);
+    options.device = device;
+    const auto engine = open_engine(model, options);
+    text = run(*engine, std::move(asked)).text;
+    return engine->counters().n_rows;
+  };
+  std::string full, ahead;
+  // The last of the wanted tokens is known to be the last.
+  CHECK(rows_of("cpu", request, full) == rows_of("ahead", request, ahead));
+  CHECK(full == ahead);
+  request.stop = {full.substr(17, 6)};
+  CHECK(rows_of("cpu", request, full) + 1 == rows_of("ahead", request, ahead));
+  CHECK(full == ahead);
+}
+
 TEST_CASE("the same seed gives the same text in any batch, another seed another") {
   const auto model = open_model(kFairyGguf);
   const auto engine = open_engine(model, exact_options_for(4));

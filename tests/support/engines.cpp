@@ -6,6 +6,8 @@
 #include <iterator>
 #include <numeric>
 
+#include "tests/support/ahead_device.h"
+
 namespace dunlin::testing {
 
 std::shared_ptr<const Model> open_model(const std::string& path) {
@@ -15,8 +17,14 @@ std::shared_ptr<const Model> open_model(const std::string& path) {
   return std::move(model).value();
 }
 
+Registry test_registry() {
+  Registry registry = make_builtin_registry();
+  registry.add(make_ahead_backend());
+  return registry;
+}
+
 std::unique_ptr<Engine> open_engine(std::shared_ptr<const Model> model, const EngineOptions& options) {
-  auto engine = Engine::create(std::move(model), make_builtin_registry(), options, Log());
+  auto engine = Engine::create(std::move(model), test_registry(), options, Log());
   INFO((engine.is_ok() ? "" : engine.message()));
   REQUIRE(engine.is_ok());
   return std::move(engine).value();
@@ -24,13 +32,13 @@ std::unique_ptr<Engine> open_engine(std::shared_ptr<const Model> model, const En
 
 std::vector<std::string> device_ids() {
   std::vector<std::string> ids;
-  for (const DeviceInfo& device : make_builtin_registry().enumerate()) ids.push_back(device.id);
+  for (const DeviceInfo& device : test_registry().enumerate()) ids.push_back(device.id);
   return ids;
 }
 
 std::vector<std::string> exact_device_ids() {
   std::vector<std::string> ids;
-  for (const DeviceInfo& device : make_builtin_registry().enumerate())
+  for (const DeviceInfo& device : test_registry().enumerate())
     if (device.kind != DeviceKind::kGpu) ids.push_back(device.id);
   return ids;
 }
@@ -69,7 +77,7 @@ std::vector<float> last_logits(const Model& model, const std::string& device,
   options.device = device;
   options.n_ctx = options.n_rows = int32_t(prompt.size());
   options.fuse = fuse;
-  auto executor = Executor::create(model.files(), make_builtin_registry(), options, Log(), {});
+  auto executor = Executor::create(model.files(), test_registry(), options, Log(), {});
   INFO(device << ": " << (executor.is_ok() ? "" : executor.message()));
   REQUIRE(executor.is_ok());
   Executor& e = **executor;

@@ -18,7 +18,10 @@ inline constexpr const char* kFairyDirectory = "tests/data/models/fairy-4m";
 std::shared_ptr<const Model> open_model(const std::string& path);
 std::unique_ptr<Engine> open_engine(std::shared_ptr<const Model> model, const EngineOptions& options = {});
 
-// The ids of the devices of this machine: "cpu:avx512vnni", ..., "reference".
+// The backends of this build and support/ahead_device.h.
+Registry test_registry();
+
+// The ids of the devices of that registry: "cpu:avx512vnni", ..., "reference", "ahead".
 std::vector<std::string> device_ids();
 // Those on which a row's result does not depend on the rest of its step, so that texts are equal however they
 // are batched: docs/numerics.md excepts GPUs. Best first.

@@ -99,6 +99,18 @@ struct RotationParams {
   float magnitude;
 };
 
+// Of words [tokens_at, tokens_at + n_tokens), those that are chosen_token(i) become chosen[i].
+struct StepBeginParams {
+  const uint32_t* from;
+  uint32_t* to;
+  const int32_t* chosen;
+  int32_t n_words;
+  int32_t tokens_at;
+  int32_t n_tokens;
+  int32_t n_chosen;
+};
+static_assert(std::is_trivially_copyable_v<StepBeginParams> && sizeof(StepBeginParams) == 40);
+
 struct CopyParams {
   const uint32_t* from;
   uint32_t* to;

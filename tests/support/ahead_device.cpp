@@ -1,0 +1,124 @@
+#include "tests/support/ahead_device.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "backends/builtin.h"
+#include "core/base/check.h"
+
+namespace dunlin::testing {
+namespace {
+
+class AheadPlan final : public Plan {
+ public:
+  AheadPlan(std::unique_ptr<Plan> plan, const Graph& graph, int32_t n_choosable)
+      : plan_(std::move(plan)),
+        n_logits_(size_t(graph.value(graph.logits).shape.row_elements())),
+        n_choosable_(n_choosable > 0 ? size_t(n_choosable) : n_logits_) {}
+
+  uint64_t workspace_bytes() const override { return plan_->workspace_bytes(); }
+  Status start(const StepInputs& step) override {
+    DUNLIN_CHECK(running_.size() < 2);
+    DUNLIN_RETURN_IF_ERROR(plan_->run(with_known_tokens(step)));
+    chosen_.clear();
+    for (int32_t row = 0; row < step.n_logit_rows(); ++row) chosen_.push_back(choose(size_t(row)));
+    running_.push_back(chosen_);
+    return Status::ok();
+  }
+  Status wait() override {
+    DUNLIN_CHECK(!running_.empty());
+    tokens_ = running_.front();
+    running_.pop_front();
+    return Status::ok();
+  }
+  std::span<float> logits() override { return plan_->logits(); }
+  std::span<const int32_t> tokens() const override { return tokens_; }
+  std::vector<PhaseReport> report() const override { return plan_->report(); }
+
+ private:
+  StepInputs with_known_tokens(const StepInputs& step) const {
+    StepInputs known(step.capacity());
+    for (const StepSequence& s : step.sequences()) {
+      std::vector<int32_t> tokens(step.tokens().begin() + s.first_row,
+                                  step.tokens().begin() + s.first_row + s.n_rows);
+      for (int32_t& token : tokens)
+        if (token < 0) token = std::max(0, chosen_.at(size_t(-1 - token)));
+      const std::span blocks(step.block_table(s), size_t(step.capacity().n_blocks_per_sequence));
+      DUNLIN_CHECK(known.add_sequence(tokens, s.kv_begin, blocks));
+    }
+    for (const int32_t row : step.logit_rows()) DUNLIN_CHECK(known.want_logits(row));
+    return known;
+  }
+  int32_t choose(size_t row) {
+    const auto logits = plan_->logits().subspan(row * n_logits_, n_choosable_);
+    return int32_t(std::ranges::max_element(logits) - logits.begin());
+  }
+
+  std::unique_ptr<Plan> plan_;
+  size_t n_logits_;
+  size_t n_choosable_;
+  std::vector<int32_t> chosen_;               // of the last step started
+  std::deque<std::vector<int32_t>> running_;  // choices nobody has waited for
+  std::vector<int32_t> tokens_;
+};
+
+class AheadDevice final : public Device {
+ public:
+  AheadDevice(DeviceInfo info, std::unique_ptr<Device> device)
+      : info_(std::move(info)), device_(std::move(device)) {}
+
+  const DeviceInfo& info() const override { return info_; }
+  int32_t kv_block_tokens() const override { return device_->kv_block_tokens(); }
+  std::span<const int32_t> bucket_rows() const override { return device_->bucket_rows(); }
+  uint64_t kv_block_bytes(const KvSpec& spec) const override { return device_->kv_block_bytes(spec); }
+  bool supports(const Graph& graph, const Node& node, std::string* why) const override {
+    return device_->supports(graph, node, why);
+  }
+  uint64_t weight_bytes(const WeightSource& source) const override { return device_->weight_bytes(source); }
+  Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) override {
+    return device_->upload(source);
+  }
+  Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
+    return device_->create_kv_cache(spec, n_blocks);
+  }
+  Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
+                                        const CompileOptions& options) override {
+    DUNLIN_ASSIGN_OR_RETURN(auto plan, device_->compile(graph, bindings, options));
+    return std::unique_ptr<Plan>(
+        std::make_unique<AheadPlan>(std::move(plan), graph, options.n_choosable_tokens));
+  }
+  Roofline measure_roofline() override { return device_->measure_roofline(); }
+
+ private:
+  DeviceInfo info_;
+  std::unique_ptr<Device> device_;
+};
+
+class AheadBackend final : public Backend {
+ public:
+  const char* name() const override { return kAheadId; }
+  std::vector<DeviceInfo> enumerate() const override {
+    auto info = inner_.find("cpu");
+    if (!info.is_ok()) return {};
+    info->id = kAheadId;
+    info->score = 0;
+    info->chooses_tokens = info->runs_ahead = true;
+    return {*info};
+  }
+  Result<std::unique_ptr<Device>> open(const DeviceInfo& info, const DeviceOptions& options) const override {
+    DUNLIN_ASSIGN_OR_RETURN(const DeviceInfo cpu, inner_.find("cpu"));
+    DUNLIN_ASSIGN_OR_RETURN(auto device, inner_.open(cpu, options));
+    return std::unique_ptr<Device>(std::make_unique<AheadDevice>(info, std::move(device)));
+  }
+
+ private:
+  Registry inner_ = make_builtin_registry();
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_ahead_backend() {
+  return std::make_unique<AheadBackend>();
+}
+
+}  // namespace dunlin::testing
