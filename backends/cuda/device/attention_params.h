@@ -42,8 +42,10 @@ static_assert(std::is_trivially_copyable_v<AttentionParams>);
 inline constexpr int32_t kDecodeWarps = 8;
 // More ranges are more partial results to merge.
 inline constexpr int32_t kMaxAttentionSplits = 64;
-// A range is a multiple of this.
-inline constexpr int32_t kSplitTokens = kKvBlockTokens;
+// A range is a multiple of this: of what the warps take at a time.
+inline constexpr int32_t kSplitTokens = 16 * kDecodeWarps;
+// So many tokens are one range: a second turn of the warps takes less than merging partial results.
+inline constexpr int32_t kUnsplitTokens = 2 * kSplitTokens;
 // Query rows of a CTA of attn_prefill.
 inline constexpr int32_t kPrefillTileRows = 64;
 

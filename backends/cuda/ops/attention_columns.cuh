@@ -72,7 +72,9 @@ struct KeyLane {
 #pragma unroll
     for (int i = 0; i < 4; ++i) a[i] = word_of(row[i % 2][c], 2 * m + i / 2);
   }
-  __device__ __forceinline__ float scale(int, int) const { return 1.0f; }
+  __device__ __forceinline__ float scale(int, int) const {
+    return 1.0f;
+  }
 };
 
 template <int kHeadDim>
@@ -115,7 +117,9 @@ struct ValueLane {
       token[i][c] = *reinterpret_cast<const uint4*>(values.rows + at * 2 * kHeadDim + 128 * c + 16 * g);
   }
   // Dimensions 64c + 8g + 2w and the next of token i.
-  __device__ __forceinline__ uint32_t pair(int i, int c, int w, int) const { return word_of(token[i][c], w); }
+  __device__ __forceinline__ uint32_t pair(int i, int c, int w, int) const {
+    return word_of(token[i][c], w);
+  }
 };
 
 template <int kHeadDim>
@@ -169,7 +173,7 @@ struct AttentionColumns {
     const int g = lane / 4, t = lane % 4;
 #pragma unroll
     for (int n = 0; n < kTiles; ++n) s[n][0] = s[n][1] = s[n][2] = s[n][3] = 0;
-    // Chunks are sums that do not wait for each other.
+      // Chunks are sums that do not wait for each other.
 #pragma unroll
     for (int c = 0; c < kHeadDim / 32; ++c) {
       uint32_t k0[4], k1[4];
@@ -206,8 +210,7 @@ struct AttentionColumns {
         if (!visible8) b = -INFINITY;
         float best = fmaxf(a, b);
 #pragma unroll
-        for (int step = 4; step < 32; step *= 2)
-          best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, step));
+        for (int step = 4; step < 32; step *= 2) best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, step));
         best = fmaxf(best, peak[n][h]);
         // Where nothing is visible yet the peak stays -inf; differences with it would be NaN.
         const float base = best == -INFINITY ? 0.0f : best;
@@ -257,8 +260,7 @@ struct AttentionColumns {
 #pragma unroll
       for (int h = 0; h < 2; ++h) {
 #pragma unroll
-        for (int step = 4; step < 32; step *= 2)
-          sum[n][h] += __shfl_xor_sync(0xffffffffu, sum[n][h], step);
+        for (int step = 4; step < 32; step *= 2) sum[n][h] += __shfl_xor_sync(0xffffffffu, sum[n][h], step);
       }
     }
   }

@@ -32,16 +32,17 @@ struct Range {
   int32_t n_active;    // ranges that are not empty
 };
 
-// The range of this split of positions [first, end): whole blocks, as few as n_splits allow.
+// The range of this split of positions [first, end): whole turns of the CTA, as few as n_splits allow.
 __device__ __forceinline__ Range split_range(int32_t first, int32_t end, int32_t n_splits, int32_t split) {
-  first = first / kSplitTokens * kSplitTokens;
-  const int32_t blocks = (end - first + kSplitTokens - 1) / kSplitTokens;
-  int32_t tokens = kSplitTokens, n_active = blocks;
+  first = first / kKvBlockTokens * kKvBlockTokens;
+  if (end - first <= kUnsplitTokens) return {first + split * kUnsplitTokens, end, 1};
+  const int32_t turns = (end - first + kSplitTokens - 1) / kSplitTokens;
+  int32_t tokens = kSplitTokens, n_active = turns;
   // Divisions are long, and loads wait for them.
-  if (blocks > n_splits) {
-    const int32_t blocks_each = (blocks + n_splits - 1) / n_splits;
-    tokens = blocks_each * kSplitTokens;
-    n_active = (blocks + blocks_each - 1) / blocks_each;
+  if (turns > n_splits) {
+    const int32_t turns_each = (turns + n_splits - 1) / n_splits;
+    tokens = turns_each * kSplitTokens;
+    n_active = (turns + turns_each - 1) / turns_each;
   }
   return {first + split * tokens, min(first + (split + 1) * tokens, end), n_active};
 }
@@ -391,7 +392,8 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   // Every sequence has one row: they have the same index.
   d.table = p.step.block_tables + int64_t(d.row) * p.step.n_blocks_per_sequence;
   // Most often right, and then not one memory latency later.
-  const int32_t likely_at = min(int32_t(blockIdx.y), p.step.n_blocks_per_sequence - 1);
+  const int32_t likely_at = min((int32_t(blockIdx.y) * kSplitTokens + 16 * D::warp()) / kKvBlockTokens,
+                                p.step.n_blocks_per_sequence - 1);
   const int32_t likely_block = __ldcg(d.table + likely_at);
   int h = threadIdx.x / kThreadsPerHead;
   typename D::Source source = d.load_head(min(h, d.group + 1));
