@@ -34,7 +34,7 @@ PackCache::PackCache(const PackCacheOptions& options, WeightLayout layout, const
 }
 
 std::span<const uint8_t> PackCache::find(const PackKey& key, size_t n_bytes, ThreadTeam& team) {
-  const PackCacheFile::Entry* entry = file_ ? file_->find(key.name) : nullptr;
+  PackCacheFile::Entry* entry = file_ ? file_->find(key.name) : nullptr;
   if (entry == nullptr) return {};
   const bool is_same = entry->key == key && entry->bytes.size() == n_bytes;
   if (!is_same || !file_->is_intact(*entry, team)) {

@@ -21,7 +21,9 @@ constexpr uint32_t kFormatVersion = 1;
 // Weights begin on pages, so that a mapped weight is aligned for every kernel.
 constexpr uint64_t kWeightAlignment = 4096;
 // A weight's checksum is that of its chunks' checksums, so that it can be computed by many threads.
-constexpr int64_t kChunkBytes = int64_t(1) << 20;
+constexpr size_t kChunkBytes = size_t(1) << 20;
+// Verified at a time: enough that a parallel region costs nothing, little enough that a load can be stopped.
+constexpr size_t kVerifiedBytes = size_t(64) << 20;
 constexpr const char* kRemedy = "; packing again";
 
 struct Header {
@@ -49,17 +51,29 @@ std::array<char, 16> layout_field(const std::string& layout) {
   return field;
 }
 
-uint64_t content_checksum(std::span<const uint8_t> bytes, ThreadTeam& team) {
-  const int64_t size = int64_t(bytes.size());
-  std::vector<uint64_t> sums(size_t((size + kChunkBytes - 1) / kChunkBytes));
-  team.run([&](int thread, int n_threads) {
-    const IndexRange share = static_share(int64_t(sums.size()), thread, n_threads);
-    for (int64_t c = share.begin; c < share.end; ++c) {
-      const int64_t begin = c * kChunkBytes;
-      sums[size_t(c)] = checksum64(bytes.subspan(size_t(begin), size_t(std::min(kChunkBytes, size - begin))));
-    }
+// The checksums of several weights in one parallel region. Threads take chunk after chunk, so that one that
+// the system holds back holds back nothing else.
+std::vector<uint64_t> content_checksums(std::span<const std::span<const uint8_t>> weights, ThreadTeam& team) {
+  std::vector<std::span<const uint8_t>> chunks;
+  std::vector<size_t> ends;  // of each weight's chunks
+  for (std::span<const uint8_t> rest : weights) {
+    for (; !rest.empty(); rest = rest.subspan(chunks.back().size()))
+      chunks.push_back(rest.first(std::min(kChunkBytes, rest.size())));
+    ends.push_back(chunks.size());
+  }
+  std::vector<uint64_t> sums(chunks.size());
+  TailCounter next;
+  team.run([&](int, int) {
+    const auto n = int64_t(chunks.size());
+    for (IndexRange one = next.take(n, 1); !one.empty(); one = next.take(n, 1))
+      sums[size_t(one.begin)] = checksum64(chunks[size_t(one.begin)]);
   });
-  return checksum64({reinterpret_cast<const uint8_t*>(sums.data()), sums.size() * sizeof(uint64_t)});
+  std::vector<uint64_t> out;
+  for (size_t i = 0; i < ends.size(); ++i) {
+    const std::span own = std::span(sums).first(ends[i]).subspan(i == 0 ? 0 : ends[i - 1]);
+    out.push_back(checksum64({reinterpret_cast<const uint8_t*>(own.data()), own.size_bytes()}));
+  }
+  return out;
 }
 
 // The table as bytes, value after value.
@@ -223,26 +237,40 @@ Result<PackCacheFile> PackCacheFile::open(const std::string& path, const PackCac
   for (uint32_t i = 0; i < header.n_weights; ++i) {
     Entry entry;
     DUNLIN_RETURN_IF_ERROR(read_entry(table, bytes, file.offset(), entry));
-    std::string name = entry.key.name;
-    cache.entries_.insert_or_assign(std::move(name), std::move(entry));
+    cache.by_name_.emplace(entry.key.name, cache.entries_.size());
+    cache.entries_.push_back(std::move(entry));
   }
   return cache;
 }
 
-const PackCacheFile::Entry* PackCacheFile::find(std::string_view name) const {
-  const auto at = entries_.find(name);
-  return at == entries_.end() ? nullptr : &at->second;
+PackCacheFile::Entry* PackCacheFile::find(std::string_view name) {
+  const auto at = by_name_.find(name);
+  return at == by_name_.end() ? nullptr : &entries_[at->second];
 }
 
-bool PackCacheFile::is_intact(const Entry& entry, ThreadTeam& team) const {
-  file_.will_need(entry.bytes);
-  return content_checksum(entry.bytes, team) == entry.checksum;
+bool PackCacheFile::is_intact(Entry& entry, ThreadTeam& team) {
+  if (entry.is_intact) return *entry.is_intact;
+  std::vector<Entry*> batch;
+  std::vector<std::span<const uint8_t>> contents;
+  size_t n_bytes = 0;
+  const auto first = entries_.begin() + (&entry - entries_.data());
+  for (auto e = first; e != entries_.end() && (e == first || n_bytes + e->bytes.size() <= kVerifiedBytes);
+       ++e) {
+    file_.will_need(e->bytes);
+    batch.push_back(&*e);
+    contents.push_back(e->bytes);
+    n_bytes += e->bytes.size();
+  }
+  const std::vector<uint64_t> checksums = content_checksums(contents, team);
+  for (size_t i = 0; i < batch.size(); ++i) batch[i]->is_intact = checksums[i] == batch[i]->checksum;
+  return *entry.is_intact;
 }
 
 Status write_pack_cache(const std::string& path, const PackCacheScope& scope,
                         std::span<const PackedBytes> weights, ThreadTeam& team) {
-  std::vector<uint64_t> checksums;
-  for (const PackedBytes& weight : weights) checksums.push_back(content_checksum(weight.bytes, team));
+  std::vector<std::span<const uint8_t>> contents;
+  for (const PackedBytes& weight : weights) contents.push_back(weight.bytes);
+  const std::vector<uint64_t> checksums = content_checksums(contents, team);
   // Where weights begin depends on the table's size, which does not depend on where they begin.
   const uint64_t table_bytes = make_table(scope, weights, checksums, 0).size();
   const uint64_t data_begin = align(sizeof(Header) + table_bytes);

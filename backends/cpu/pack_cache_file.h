@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,7 +48,7 @@ struct PackCacheScope {
   std::vector<SourceFile> sources;
 };
 
-// Immutable after open; const methods may be called from any thread.
+// A mapped cache. Used by one thread; the entries' bytes by any, while the file lives.
 class PackCacheFile {
  public:
   struct Entry {
@@ -55,6 +56,7 @@ class PackCacheFile {
     uint64_t offset = 0;
     uint64_t checksum = 0;
     std::span<const uint8_t> bytes;
+    std::optional<bool> is_intact;  // empty: not verified yet
   };
 
   // Verifies header and table. kNotFound: no such file; kUnsupported: made for something else, or by another
@@ -62,15 +64,17 @@ class PackCacheFile {
   static Result<PackCacheFile> open(const std::string& path, const PackCacheScope& scope, bool use_mmap);
 
   // Null if the cache has no such weight. The entry's bytes are unverified: see is_intact.
-  const Entry* find(std::string_view name) const;
-  // Whether the weight's bytes are those that were written. Reads them all, with the team.
-  bool is_intact(const Entry& entry, ThreadTeam& team) const;
+  Entry* find(std::string_view name);
+  // Whether the weight's bytes are those that were written. The team reads them, and those of the next
+  // weights in the file, which will be asked for next.
+  bool is_intact(Entry& entry, ThreadTeam& team);
 
   const std::string& path() const { return file_.path(); }
 
  private:
   FileMap file_;
-  std::map<std::string, Entry, std::less<>> entries_;
+  std::vector<Entry> entries_;                          // as in the file
+  std::map<std::string, size_t, std::less<>> by_name_;  // into entries_
 };
 
 // Writes a cache that appears under its name complete or not at all. Two processes that write the same cache

@@ -77,10 +77,10 @@ void seal(std::vector<uint8_t>& file) {
 TEST_CASE("what was written comes back, on page boundaries, mapped or read") {
   Fixture f;
   for (const bool use_mmap : {true, false}) {
-    const auto cache = PackCacheFile::open(f.path, f.scope, use_mmap);
+    auto cache = PackCacheFile::open(f.path, f.scope, use_mmap);
     REQUIRE(cache.is_ok());
     for (const PackedBytes& weight : f.weights()) {
-      const PackCacheFile::Entry* entry = (*cache).find(weight.key.name);
+      PackCacheFile::Entry* entry = (*cache).find(weight.key.name);
       REQUIRE(entry != nullptr);
       CHECK(entry->key == weight.key);
       CHECK(entry->offset % 4096 == 0);
@@ -95,7 +95,7 @@ TEST_CASE("what was written comes back, on page boundaries, mapped or read") {
 TEST_CASE("checksums do not depend on the number of threads") {
   Fixture f;
   const auto one = std::move(ThreadTeam::create({.n_threads = 1, .cpus = {}})).value();
-  const auto cache = f.open();
+  auto cache = f.open();
   REQUIRE(cache.is_ok());
   CHECK((*cache).is_intact(*(*cache).find("blk.0.ffn_up.weight"), *one));
 }
@@ -139,7 +139,7 @@ TEST_CASE("a flipped bit of a weight is noticed, and only there") {
   const std::vector<uint8_t> good = f.read();
   size_t at = 0;
   {
-    const auto cache = f.open();
+    auto cache = f.open();
     REQUIRE(cache.is_ok());
     at = size_t((*cache).find("blk.0.ffn_up.weight")->offset);
   }
@@ -147,7 +147,7 @@ TEST_CASE("a flipped bit of a weight is noticed, and only there") {
     std::vector<uint8_t> bytes = good;
     bytes[at + i] ^= 0x40;
     f.replace(bytes);
-    const auto cache = f.open();
+    auto cache = f.open();
     REQUIRE(cache.is_ok());
     CHECK_FALSE((*cache).is_intact(*(*cache).find("blk.0.ffn_up.weight"), *f.team));
     CHECK((*cache).is_intact(*(*cache).find("token_embd.weight"), *f.team));
@@ -221,7 +221,7 @@ TEST_CASE("several writers at once leave one whole file") {
     });
   for (int i = 0; i < 20; ++i) CHECK(f.open().is_ok());  // a reader never sees half a file
   for (std::thread& writer : writers) writer.join();
-  const auto cache = f.open();
+  auto cache = f.open();
   REQUIRE(cache.is_ok());
   CHECK((*cache).is_intact(*(*cache).find("blk.0.ffn_up.weight"), *f.team));
   CHECK(f.n_files() == 1);
