@@ -45,12 +45,11 @@ TEST_CASE("a packed matrix has the file's size, up to the last panel") {
         packed_bytes(WeightLayout::kP16, DType::kQ6_K, 64, 4096));
 }
 
-// Packed bytes stand in pack caches (docs/pack-cache.md), which a build takes when its kPackVersion is theirs.
+// Packed bytes stand in pack caches (docs/pack-cache.md), which a build takes when its kPackVersion is
+// theirs.
 TEST_CASE("packed bytes are those of kPackVersion; whoever changes them raises it, and these sums") {
   REQUIRE(kPackVersion == 1);
-  constexpr uint64_t kSums[] = {
-1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
-  };
+  constexpr uint64_t kSums[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   static_assert(std::size(kSums) == std::size(kLinearTypes));
   for (size_t i = 0; i < std::size(kSums); ++i) {
     const DType type = kLinearTypes[i];

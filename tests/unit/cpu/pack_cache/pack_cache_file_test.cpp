@@ -50,6 +50,11 @@ struct Fixture {
   void replace(const std::vector<uint8_t>& bytes) const {
     folder.write("model.gguf.dunlin-p16", std::span<const uint8_t>(bytes));
   }
+  void put_byte(size_t at, uint8_t value) const {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(std::streamoff(at));
+    file.put(char(value));
+  }
   size_t n_files() const {
     return size_t(std::distance(std::filesystem::directory_iterator(folder.path()), {}));
   }
@@ -124,14 +129,14 @@ TEST_CASE("a cache of other files, another layout or another packing is of no us
 
 TEST_CASE("every flipped bit of header and table is noticed") {
   Fixture f;
-  std::vector<uint8_t> bytes = f.read();
+  const std::vector<uint8_t> bytes = f.read();
   for (size_t bit = 0; bit < (kTableAt + size_t(table_bytes(bytes))) * 8; ++bit) {
-    bytes[bit / 8] ^= uint8_t(1 << bit % 8);
-    f.replace(std::vector<uint8_t>(bytes.begin(), bytes.end()));
+    f.put_byte(bit / 8, uint8_t(bytes[bit / 8] ^ 1 << bit % 8));
     INFO("byte " << bit / 8);
     REQUIRE_FALSE(f.open().is_ok());
-    bytes[bit / 8] ^= uint8_t(1 << bit % 8);
+    f.put_byte(bit / 8, bytes[bit / 8]);
   }
+  CHECK(f.open().is_ok());
 }
 
 TEST_CASE("a flipped bit of a weight is noticed, and only there") {
