@@ -174,7 +174,7 @@ Status read_entry(ByteReader& reader, std::span<const uint8_t> file, uint64_t da
   entry.key.form = PackForm(form);
   const auto end = checked_add(entry.offset, bytes);
   if (!end || *end > file.size() || entry.offset < data_begin || entry.offset % kWeightAlignment != 0)
-    return Status::corrupt(reader.source(), ": weight '", entry.key.name, "' lies outside the file", kRemedy);
+    return Status::corrupt(reader.source(), ": a weight of the pack cache lies outside the file", kRemedy);
   entry.bytes = file.subspan(size_t(entry.offset), size_t(bytes));
   return Status::ok();
 }
