@@ -34,6 +34,7 @@ class FileMap {
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
   bool is_mapped() const { return mapped_; }
+  int64_t modified_ns() const { return modified_ns_; }  // when the file was opened; since the epoch
 
   // Advice about a part of bytes(). drop_pages gives the memory of a mapped part back, for instance after its
   // weights were packed; reading it again brings it back from the file. Both do nothing where bytes() was

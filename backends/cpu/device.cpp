@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backends/cpu/kv_cache.h"
+#include "backends/cpu/pack_cache.h"
 #include "backends/cpu/plan.h"
 #include "backends/cpu/roofline.h"
 #include "backends/cpu/weight.h"
@@ -40,7 +41,10 @@ class CpuDevice final : public Device {
       return Status::unsupported("weight '", source.name, "' ", dtype_name(source.tensor.type),
                                  shape.to_string(), " has no packed form on ", info_.id,
                                  "; convert the model to another type");
-    return CpuWeight::create(source, isa_.linear->layout, *prefill_team());
+    return CpuWeight::create(source, isa_.linear->layout, *prefill_team(), pack_cache_.get());
+  }
+  void finish_uploads() override {
+    if (pack_cache_) pack_cache_->save(*prefill_team());
   }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     if (!supports_kv_head_dim(spec.head_dim))
@@ -59,6 +63,7 @@ class CpuDevice final : public Device {
   DeviceInfo info_;
   Isa isa_;
   std::vector<std::unique_ptr<ThreadTeam>> teams_;  // decode; prefill, if its count differs
+  std::unique_ptr<PackCache> pack_cache_;           // null: none is wanted
 };
 
 Result<std::unique_ptr<ThreadTeam>> make_team(int n_threads, const Topology& topology,
@@ -89,6 +94,9 @@ Result<std::unique_ptr<Device>> CpuDevice::create(const DeviceInfo& info, const 
     DUNLIN_ASSIGN_OR_RETURN(auto team, make_team(n, topology, plan));
     device->teams_.push_back(std::move(team));
   }
+  if (!options.pack_cache.path.empty())
+    device->pack_cache_ =
+        std::make_unique<PackCache>(options.pack_cache, device->isa_.linear->layout, options.log);
   device->info_.n_threads = n_decode;
   device->info_.detail = str_cat(n_decode, " threads for decode, ", n_prefill, " for prefill");
   return std::unique_ptr<Device>(std::move(device));

@@ -56,6 +56,11 @@ void pack_panel(const PackFormat& format, const uint8_t* const (&rows)[kPanelRow
 
 }  // namespace
 
+const char* layout_name(WeightLayout layout) {
+  DUNLIN_CHECK(layout == WeightLayout::kP16);
+  return "p16";
+}
+
 bool can_pack(WeightLayout layout, DType type, int64_t k) {
   const PackFormat* format = find_format(type);
   return layout == WeightLayout::kP16 && format != nullptr && k > 0 && k % format->elements == 0;

@@ -19,6 +19,12 @@ namespace dunlin::cpu {
 
 enum class WeightLayout : uint8_t { kP16 };
 
+const char* layout_name(WeightLayout layout);  // "p16"
+
+// Packed weights are kept in files (pack_cache_file.h). Raise this whenever the bytes of any packed form
+// change: older files are then made anew.
+inline constexpr uint32_t kPackVersion = 1;
+
 inline constexpr int64_t kPanelRows = 16;
 inline constexpr int64_t kPanelAlignment = 64;
 inline constexpr int64_t kPairedScaleBytes = 64;  // 2 blocks x 16 rows x f16

@@ -1,8 +1,10 @@
 #include "backends/cpu/weight.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
+#include "core/base/checksum.h"
 #include "core/quant/format.h"
 #include "platforms/work_split.h"
 
@@ -12,6 +14,7 @@ namespace {
 // Source bytes that one thread packs before it gives them back: small against the model, large against a
 // page.
 constexpr int64_t kSliceBytes = 1 << 20;
+constexpr size_t kSampleBytes = 256;
 
 uint64_t source_row_bytes(const WeightSource& source) {
   return row_bytes(source.tensor.type, uint64_t(source.tensor.shape.row_elements()));
@@ -58,6 +61,31 @@ void copy_with_team(const WeightSource& source, uint8_t* data, ThreadTeam& team)
   });
 }
 
+// Some bytes from the front, the middle and the back: another model's weights differ there.
+uint64_t sample_checksum(std::span<const uint8_t> bytes) {
+  const size_t part = std::min(kSampleBytes, bytes.size());
+  std::array<uint64_t, 3> sums;
+  sums[0] = checksum64(bytes.first(part));
+  sums[1] = checksum64(bytes.subspan((bytes.size() - part) / 2, part));
+  sums[2] = checksum64(bytes.last(part));
+  return checksum64({reinterpret_cast<const uint8_t*>(sums.data()), sizeof sums});
+}
+
+PackKey pack_key(const WeightSource& source) {
+  PackKey key;
+  key.name = source.name;
+  key.type = dtype_name(source.tensor.type);
+  key.n = source.tensor.shape.n_rows();
+  key.k = source.tensor.shape.row_elements();
+  key.form = source.for_linear ? PackForm::kPanels : PackForm::kRows;
+  const std::vector<int32_t>& order = source.row_order;
+  if (!order.empty())
+    key.row_order =
+        checksum64({reinterpret_cast<const uint8_t*>(order.data()), order.size() * sizeof(order.front())});
+  key.sample = sample_checksum(source.tensor.bytes);
+  return key;
+}
+
 }  // namespace
 
 uint64_t CpuWeight::bytes_for(const WeightSource& source, WeightLayout layout) {
@@ -69,7 +97,7 @@ uint64_t CpuWeight::bytes_for(const WeightSource& source, WeightLayout layout) {
 }
 
 Result<std::unique_ptr<DeviceWeight>> CpuWeight::create(const WeightSource& source, WeightLayout layout,
-                                                        ThreadTeam& team) {
+                                                        ThreadTeam& team, PackCache* cache) {
   auto weight = std::make_unique<CpuWeight>();
   const Shape& shape = source.tensor.shape;
   weight->packed_ = {source.tensor.type, layout, shape.n_rows(), shape.row_elements(), nullptr};
@@ -77,16 +105,25 @@ Result<std::unique_ptr<DeviceWeight>> CpuWeight::create(const WeightSource& sour
     weight->vector_ = dequantize_vector(source);
     return std::unique_ptr<DeviceWeight>(std::move(weight));
   }
-  auto block = LargeBlock::allocate(size_t(bytes_for(source, layout)), HugePages::kAdvise);
-  if (!block.is_ok()) return block.status().with_context(str_cat("weight '", source.name, "'"));
-  weight->block_ = std::move(block).value();
-  if (source.for_linear) {
-    pack_with_team(source, weight->packed_, weight->block_.data(), team);
-    weight->packed_.data = weight->block_.data();
-  } else {
-    copy_with_team(source, weight->block_.data(), team);
-    weight->rows_ = weight->block_.data();
+  const auto bytes = size_t(bytes_for(source, layout));
+  PackKey key;
+  std::span<const uint8_t> matrix;
+  if (cache != nullptr) {
+    key = pack_key(source);
+    matrix = cache->find(key, bytes, team);
   }
+  if (matrix.empty()) {
+    auto block = LargeBlock::allocate(bytes, HugePages::kAdvise);
+    if (!block.is_ok()) return block.status().with_context(str_cat("weight '", source.name, "'"));
+    weight->block_ = std::move(block).value();
+    uint8_t* data = weight->block_.data();
+    source.for_linear ? pack_with_team(source, weight->packed_, data, team)
+                      : copy_with_team(source, data, team);
+    matrix = weight->block_.bytes();
+  }
+  weight->matrix_bytes_ = matrix.size();
+  (source.for_linear ? weight->packed_.data : weight->rows_) = matrix.data();
+  if (cache != nullptr) cache->remember({std::move(key), matrix});
   if (source.release) source.release(source.tensor.bytes);
   return std::unique_ptr<DeviceWeight>(std::move(weight));
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backends/cpu/pack.h"
+#include "backends/cpu/pack_cache.h"
 #include "core/device/device.h"
 #include "platforms/memory.h"
 #include "platforms/thread_team.h"
@@ -15,20 +16,23 @@ namespace dunlin::cpu {
 
 class CpuWeight final : public DeviceWeight {
  public:
-  // Packs (or copies) with the whole team, slice by slice, and gives the source's pages back behind it.
+  // Packs (or copies) with the whole team, slice by slice, and gives the source's pages back behind it. With
+  // a cache, a weight that is in it is used where it lies there; cache may be null and must outlive the
+  // weight.
   static Result<std::unique_ptr<DeviceWeight>> create(const WeightSource& source, WeightLayout layout,
-                                                      ThreadTeam& team);
+                                                      ThreadTeam& team, PackCache* cache);
   // Bytes that create() will keep.
   static uint64_t bytes_for(const WeightSource& source, WeightLayout layout);
 
-  uint64_t bytes() const override { return block_.size() + vector_.size() * sizeof(float); }
+  uint64_t bytes() const override { return matrix_bytes_ + vector_.size() * sizeof(float); }
 
   const PackedMatrix& packed() const { return packed_; }     // linears
   std::span<const float> vector() const { return vector_; }  // norms, biases
   void embedding_row(int64_t row, float* out) const;         // tables
 
  private:
-  LargeBlock block_;
+  LargeBlock block_;  // empty where the cache's bytes are used
+  uint64_t matrix_bytes_ = 0;
   PackedMatrix packed_;
   const uint8_t* rows_ = nullptr;  // rows in the file's order, if this table is not packed
   std::vector<float> vector_;

@@ -204,6 +204,8 @@ void dunlin_engine_options_init(dunlin_engine_options* options) {
               nullptr,
               nullptr,
               nullptr,
+              nullptr,
+              0,
               nullptr};
 }
 

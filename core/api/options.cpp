@@ -31,6 +31,8 @@ Result<EngineOptions> engine_options(const dunlin_engine_options& o) {
   e.n_logit_rows = o.n_logit_rows;
   e.kv_type = o.kv_type == DUNLIN_KV_F16 ? KvType::kF16 : KvType::kQ8_0;
   e.fuse = o.fuse != 0;
+  e.pack_cache = o.pack_cache != 0;
+  e.pack_cache_folder = o.pack_cache_folder == nullptr ? "" : o.pack_cache_folder;
   return e;
 }
 

@@ -37,10 +37,27 @@ struct DeviceInfo {
   int32_t score = 0;  // automatic placement takes the highest that fits; 0: only when asked for
 };
 
+// A model file in the state in which it was opened.
+struct SourceFile {
+  uint64_t bytes = 0;
+  int64_t modified_ns = 0;  // since the epoch
+  bool operator==(const SourceFile&) const = default;
+};
+
+// Where a device may keep packed weights for the next load of the same files. The device adds its layout to
+// the names, so that devices with different layouts do not meet. Devices that keep nothing ignore it.
+struct PackCacheOptions {
+  std::string path;      // beside the model; empty: keep nothing
+  std::string fallback;  // where path cannot be written; its folder is made; empty: nowhere
+  std::vector<SourceFile> sources;
+  bool use_mmap = true;  // false: read the cache instead of mapping it
+};
+
 struct DeviceOptions {
   int32_t n_threads = 0;          // decode; 0: the device decides
   int32_t n_threads_prefill = 0;  // 0: as n_threads
   Log log;
+  PackCacheOptions pack_cache;
 };
 
 // A weight as the model file has it. Borrowed for the call only.
@@ -135,6 +152,9 @@ class Device {
   // bytes that upload() will need on the device for this weight.
   virtual uint64_t weight_bytes(const WeightSource& source) const = 0;
   virtual Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) = 0;
+  // Called once behind the last upload of a model, while all its weights live: the time to write a pack
+  // cache. What goes wrong there costs only the next start, so it is logged.
+  virtual void finish_uploads() {}
   virtual Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) = 0;
   virtual Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
                                                 const CompileOptions& options) = 0;

@@ -41,6 +41,8 @@ ExecutorOptions executor_options(const EngineOptions& o, const ModelConfig& conf
   e.n_logit_rows = std::clamp(o.n_logit_rows, o.n_sequences, e.n_rows);
   e.kv_type = o.kv_type;
   e.fuse = o.fuse;
+  e.pack_cache = o.pack_cache;
+  e.pack_cache_folder = o.pack_cache_folder;
   return e;
 }
 

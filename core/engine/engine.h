@@ -31,6 +31,8 @@ struct EngineOptions {
   int32_t n_logit_rows = 0;  // 0: n_sequences; scoring is faster with more
   KvType kv_type = KvType::kF16;
   bool fuse = true;
+  bool pack_cache = false;        // keep packed weights in a file for the next start
+  std::string pack_cache_folder;  // where the model's folder cannot be written; empty: nowhere
 };
 
 inline constexpr int32_t kDefaultContext = 4096;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/exec/pack_cache_place.h"
 #include "core/graph/passes/passes.h"
 #include "core/graph/verify.h"
 #include "core/model/arch/arch.h"
@@ -46,8 +47,10 @@ Result<std::unique_ptr<Executor>> Executor::create(const ModelFiles& files, cons
   DUNLIN_ASSIGN_OR_RETURN(const Placement placement,
                           place(registry, options.device, estimate_need(files, options)));
   log.info("device: ", placement.reason);
-  DUNLIN_ASSIGN_OR_RETURN(
-      auto device, registry.open(placement.device, {options.n_threads, options.n_threads_prefill, log}));
+  DeviceOptions device_options{options.n_threads, options.n_threads_prefill, log, {}};
+  if (options.pack_cache)
+    device_options.pack_cache = pack_cache_options(files, options.pack_cache_folder, log);
+  DUNLIN_ASSIGN_OR_RETURN(auto device, registry.open(placement.device, device_options));
   const int32_t block_tokens = device->kv_block_tokens();
   const int32_t n_blocks = blocks_per_sequence(options.n_ctx, block_tokens);
   // One block more than the contexts need: a shared block is copied while its original is still in use.

@@ -24,8 +24,10 @@ struct ExecutorOptions {
   int32_t n_logit_rows = 1;        // of the largest step
   int32_t n_choosable_tokens = 0;  // ids that the device may choose; 0: all
   KvType kv_type = KvType::kF16;
-  bool fuse = true;       // off: every op of the model is a node of its own
-  NodeObserver observer;  // verification only: one bucket, every node reported
+  bool pack_cache = false;        // keep packed weights in a file for the next start
+  std::string pack_cache_folder;  // where the model's folder cannot be written; empty: nowhere
+  bool fuse = true;               // off: every op of the model is a node of its own
+  NodeObserver observer;          // verification only: one bucket, every node reported
 };
 
 class Executor {

@@ -40,6 +40,7 @@ Result<WeightStore> WeightStore::create(const Graph& graph, const WeightTable& t
     done += source.tensor.bytes.size();
     if (progress && !progress(done, total)) return Status::cancelled("loading was stopped");
   }
+  device.finish_uploads();
   return store;
 }
 

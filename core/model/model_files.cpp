@@ -120,6 +120,7 @@ constexpr Signature kSignatures[] = {
     {"lmgg", "an old GGML file; convert the model to GGUF again"},
     {"fmgg", "an old GGML file; convert the model to GGUF again"},
     {"tjgg", "an old GGML file; convert the model to GGUF again"},
+    {"DUNLINPC", "a pack cache; pass the model that it was made for"},
     {"<!DOCTYPE", "a web page, not a model; the download went wrong"},
     {"<html", "a web page, not a model; the download went wrong"},
 };

@@ -19,7 +19,7 @@ std::string system_message(int error) {
   return std::generic_category().message(error);
 }
 
-int64_t modified_ns(const struct stat& info) {
+int64_t modification_time_ns(const struct stat& info) {
   return int64_t(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
 }
 
@@ -92,7 +92,7 @@ Result<FileMap> FileMap::open(const std::string& path, FileMapOptions options) {
 
   FileMap map;
   map.path_ = path;
-  map.modified_ns_ = modified_ns(info);
+  map.modified_ns_ = modification_time_ns(info);
   map.size_ = size_t(info.st_size);
   if (map.size_ == 0) return map;
   if (!options.use_mmap) {
@@ -148,7 +148,7 @@ Status FileMap::check_unchanged() const {
   struct stat info {};
   if (::stat(path_.c_str(), &info) != 0)
     return Status::io(path_, ": the file is gone while it is in use: ", system_message(errno));
-  if (size_t(info.st_size) == size_ && modified_ns(info) == modified_ns_) return Status::ok();
+  if (size_t(info.st_size) == size_ && modification_time_ns(info) == modified_ns_) return Status::ok();
   return Status::io(path_, ": the file changed while it is in use (", size_, " bytes when opened, now ",
                     int64_t(info.st_size), "); load the model again");
 }

@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "dunlin/dunlin.hpp"
 
@@ -39,6 +42,24 @@ TEST_CASE("a struct_size that cannot be is refused, a smaller one keeps defaults
   options.struct_size = 8;
   CHECK(dunlin_model_open(kModel, &options, &model) == DUNLIN_OK);
   dunlin_model_free(model);
+}
+
+TEST_CASE("the pack cache is off unless asked for, and a model in memory has none") {
+  CHECK(dunlin::engine_options().pack_cache == 0);
+  CHECK(dunlin::engine_options().pack_cache_folder == nullptr);
+  std::ifstream in(kModel, std::ios::binary);
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const dunlin::Model model(bytes.data(), bytes.size(), "no-such-folder/in-memory");
+  std::string said;
+  dunlin_engine_options options = dunlin::engine_options();
+  options.n_ctx = 64;
+  options.pack_cache = 1;
+  options.log = [](void* user_data, int32_t, const char* message) {
+    *static_cast<std::string*>(user_data) += message;
+  };
+  options.log_user_data = &said;
+  const dunlin::Engine engine(model, options);
+  CHECK(said.find("no-such-folder/in-memory: is in memory") != std::string::npos);
 }
 
 TEST_CASE("files that are no models say what, where and what to do") {

@@ -44,9 +44,19 @@ expect_output '"n_windows": 2' ppl -f tests/data/text/tales-valid.txt --windows 
 expect_output '"sequences_equal_alone": 2' bench -p 16 -n 4 -b 2 -r 1 -o json
 expect_output '"same_as_decode": true' bench -p 16 -n 0 -r 1 -o json
 [ "$("$dunlin" run -n 8 --temp 0 -q 2>&1 >/dev/null | wc -c)" -eq 0 ] || { echo "-q is not quiet"; failures=$((failures + 1)); }
-a=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q)
-b=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q)
+a=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q --device cpu)
+b=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q --device cpu)
 [ "$a" = "$b" ] || { echo "the same seed gave two texts"; failures=$((failures + 1)); }
-rm -f /tmp/cli_test_err.$$
+folder=$(mktemp -d)
+cp $model "$folder/model.gguf"
+cached() { "$dunlin" run -m "$folder/model.gguf" -p "The king" -n 16 --seed 7 --device cpu --pack-cache 2>"$folder/said"; }
+for round in first second; do
+  [ "$(cached)" = "$a" ] || { echo "another text with a pack cache, $round start"; failures=$((failures + 1)); }
+  [ "$(ls "$folder")" = "$(printf 'model.gguf\nmodel.gguf.dunlin-p16\nsaid')" ] ||
+    { echo "unexpected files on the $round start: $(ls "$folder")"; failures=$((failures + 1)); }
+done
+grep -q "^pack cache: $folder/model.gguf.dunlin-p16" "$folder/said" ||
+  { echo "the second start did not take the pack cache"; failures=$((failures + 1)); }
+rm -rf "$folder" /tmp/cli_test_err.$$
 echo "cli: $failures failures"
 [ "$failures" -eq 0 ]

@@ -19,6 +19,7 @@ struct ModelFlags {
   bool no_mmap = false;
   bool check_tensors = false;
   bool no_fuse = false;
+  bool pack_cache = false;
   bool verbose = false;
   bool quiet = false;
 };

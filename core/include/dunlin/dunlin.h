@@ -117,6 +117,8 @@ typedef struct dunlin_engine_options {
   void* log_user_data;
   dunlin_progress_fn progress;
   void* progress_user_data;
+  int32_t pack_cache;            /* 0; 1 keeps packed weights in a file beside the model for the next start */
+  const char* pack_cache_folder; /* NULL; with pack_cache, where the model's folder cannot be written */
 } dunlin_engine_options;
 DUNLIN_API void dunlin_engine_options_init(dunlin_engine_options* options);
 

@@ -114,6 +114,7 @@ TEST_CASE("What is no model is explained") {
   CHECK_THAT(error_of_file("m.gguf", "version https://git-lfs.github.com/spec/v1\n"),
              Contains("git lfs pull"));
   CHECK_THAT(error_of_file("m.gguf", "<!DOCTYPE html>"), Contains("web page"));
+  CHECK_THAT(error_of_file("m.gguf.dunlin-p16", "DUNLINPC\x01"), Contains("pack cache"));
   CHECK_THAT(error_of_file("m.gguf", ""), Contains("empty"));
   CHECK_THAT(error_of_file("m.gguf", "GGU"), Contains("'GGU'"));
   CHECK_THAT(error_of_file("config.json", "{}"), Contains("model's directory"));

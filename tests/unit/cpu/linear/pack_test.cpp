@@ -1,7 +1,9 @@
 #include "backends/cpu/pack.h"
 
 #include <catch2/catch.hpp>
+#include <iterator>
 
+#include "core/base/checksum.h"
 #include "core/quant/format.h"
 #include "tests/unit/cpu/linear/oracle.h"
 #include "tests/unit/cpu/linear/packed_weight.h"
@@ -41,6 +43,26 @@ TEST_CASE("a packed matrix has the file's size, up to the last panel") {
   }
   CHECK(packed_bytes(WeightLayout::kP16, DType::kQ3_K, 64, 4096) ==
         packed_bytes(WeightLayout::kP16, DType::kQ6_K, 64, 4096));
+}
+
+// Packed bytes stand in pack caches (docs/pack-cache.md), which a build takes when its kPackVersion is
+// theirs.
+TEST_CASE("packed bytes are those of kPackVersion; whoever changes them raises it, and these sums") {
+  REQUIRE(kPackVersion == 1);
+  constexpr uint64_t kSums[] = {
+      0x7c2c12238876e933, 0x9974551bd3550a94, 0x440c05c982206a0f, 0xac6567618824ddf8, 0x8c8e58e35f59b0ad,
+      0x906e8dbd7664272d, 0x54aa733796d5b4c5, 0x1771f9bfa1a5170c, 0x3b45e7093f7868c1, 0xc53d1501453e952f,
+      0x1b88963217a41d5e, 0x1b88963217a41d5e, 0x651365469e9fde56};
+  static_assert(std::size(kSums) == std::size(kLinearTypes));
+  for (size_t i = 0; i < std::size(kSums); ++i) {
+    const DType type = kLinearTypes[i];
+    const int64_t n = 19, k = test_k(type);
+    std::vector<uint8_t> rows(size_t(n) * row_bytes(type, uint64_t(k)));
+    for (size_t b = 0; b < rows.size(); ++b) rows[b] = uint8_t(b * 31 + b / 251);
+    const PackedWeight weight = pack_rows(type, n, k, rows);
+    INFO(dtype_name(type) << std::hex << " 0x" << checksum64(weight.bytes.bytes()));
+    CHECK(checksum64(weight.bytes.bytes()) == kSums[i]);
+  }
 }
 
 TEST_CASE("panels may be packed in any split, and only their own bytes are written") {
