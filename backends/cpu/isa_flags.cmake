@@ -10,10 +10,14 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
       -mavx512vnni -mprefer-vector-width=512
       # GCC 12 takes the undefined operand inside its own intrinsics for a use (GCC PR 105593).
       -Wno-maybe-uninitialized -Wno-uninitialized)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  list(PREPEND DUNLIN_CPU_ISAS neon_dotprod)
+  set(DUNLIN_CPU_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
 endif()
 
 # dunlin_cpu_isa_sources(TARGET FAMILY): adds isa/<isa>_<family>.cpp for every instruction set of this machine's
-# architecture, optimized in every build type, and defines DUNLIN_CPU_X86 for the code that lists them.
+# architecture, optimized in every build type, and defines DUNLIN_CPU_X86 or DUNLIN_CPU_ARM for the code
+# that lists them.
 # Sanitizers leave these units out: their own tests have guard bytes, and instrumented vector code takes longer to
 # compile than all the rest.
 function(dunlin_cpu_isa_sources target family)
@@ -29,5 +33,7 @@ function(dunlin_cpu_isa_sources target family)
   endforeach()
   if(avx2 IN_LIST DUNLIN_CPU_ISAS)
     target_compile_definitions(${target} PRIVATE DUNLIN_CPU_X86=1)
+  elseif(neon_dotprod IN_LIST DUNLIN_CPU_ISAS)
+    target_compile_definitions(${target} PRIVATE DUNLIN_CPU_ARM=1)
   endif()
 endfunction()

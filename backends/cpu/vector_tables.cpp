@@ -10,6 +10,8 @@ const VectorKernelTable* const* vector_tables() {
     &kVectorKernelsAvx512Vnni,
     &kVectorKernelsAvxVnni,
     &kVectorKernelsAvx2,
+#elif defined(DUNLIN_CPU_ARM)
+    &kVectorKernelsNeonDotprod,
 #endif
     &kVectorKernelsGeneric,
     nullptr

@@ -86,8 +86,8 @@ struct Lanes {
   static constexpr int kRun = 8;
   static Acc begin(Ints start) { return start; }
   template <int kBits>
-  static Acc accumulate(Acc acc, Bytes w, const int8_t* a) {
-    return _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(load_dword(a)));
+  static Acc accumulate(Acc acc, Bytes w, const int8_t* a, int v) {
+    return _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(load_dword(a + 4 * v)));
   }
   static Ints end(Ints, Acc acc) { return acc; }
   static Scale to_scale(Ints x) { return to_floats(x); }

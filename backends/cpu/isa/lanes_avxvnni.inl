@@ -18,8 +18,8 @@ struct Lanes : Lanes256 {
   static constexpr int kRun = 8;
   static Acc begin(Ints start) { return start; }
   template <int kBits>
-  static Acc accumulate(Acc acc, Bytes w, const int8_t* a) {
-    return _mm256_dpbusd_avx_epi32(acc, w, broadcast(load_dword(a)));
+  static Acc accumulate(Acc acc, Bytes w, const int8_t* a, int v) {
+    return _mm256_dpbusd_avx_epi32(acc, w, broadcast(load_dword(a + 4 * v)));
   }
   static Ints end(Ints, Acc acc) { return acc; }
   static Scale to_scale(Ints x) { return to_floats(x); }

@@ -9,7 +9,8 @@
 //   Floats = an
 //      f32 a row. move_bits<from, to, mask> moves a bit field within every byte, field<...> within every i32.
 //      A dot product is an Acc: begin(start), accumulate() over at most kRun<bits> vectors, then end() into
-//      Ints, or add_scaled() into a Sum, which is whatever the instruction set adds best. kFreeStart: whether
+//      Ints, or add_scaled() into a Sum, which is whatever the instruction set adds best. accumulate(acc, w,
+//      a, v) multiplies with the four activations from a + 4v on, a at the first of 32. kFreeStart: whether
 //      an Acc can begin at a zero point's correction.
 //   F  the weight format (formats/*.h): vector() is how a block becomes registers
 //
@@ -116,7 +117,7 @@ struct TileA256 {
           DUNLIN_UNROLL(8)
           for (int r = 0; r < R; ++r) {
             if (v % kRun == 0) acc[r][t] = V::begin(start(*a[t], sub));
-            acc[r][t] = V::template accumulate<F::kBits>(acc[r][t], x[r], a[t]->q + 32 * g + 4 * v);
+            acc[r][t] = V::template accumulate<F::kBits>(acc[r][t], x[r], a[t]->q + 32 * g, v);
             if (v % kRun == kRun - 1) s[r][t] = V::add_scaled(s[r][t], acc[r][t], scale[r]);
           }
         }
@@ -146,7 +147,7 @@ struct TileA256 {
       DUNLIN_UNROLL(8)
       for (int v = 0; v < 8; ++v) {
         if (v % kRun == 0) acc = V::begin(start(*a[t], (8 * g + v) / kSubVectors));
-        acc = V::template accumulate<F::kBits>(acc, x[v], a[t]->q + 32 * g + 4 * v);
+        acc = V::template accumulate<F::kBits>(acc, x[v], a[t]->q + 32 * g, v);
         if (v % kRun == kRun - 1) s[t] = V::add_scaled(s[t], acc, scale[v / kSubVectors]);
       }
     }
@@ -256,7 +257,7 @@ struct TileA32 {
         for (int r = 0; r < R; ++r) {
           if (v == 0) dot[r][t] = F::start(*a[t]);
           if (v % kRun == 0) acc[r][t] = V::begin(dot[r][t]);
-          acc[r][t] = V::template accumulate<F::kBits>(acc[r][t], x[r], a[t]->q + 4 * v);
+          acc[r][t] = V::template accumulate<F::kBits>(acc[r][t], x[r], a[t]->q, v);
           if (v % kRun == kRun - 1) dot[r][t] = V::end(dot[r][t], acc[r][t]);
         }
       }
