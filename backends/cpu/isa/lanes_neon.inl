@@ -1,14 +1,15 @@
-// Lanes (kernels/tiles.inl) of NEON with dot products: two registers of 4 rows x 4 K, half a panel. A tile of
-// 8 rows x 8 tokens has 16 accumulators; with 8 tokens' activations, two vectors of weights and what
-// unpacking them takes it fits the 32 registers. 16 rows x 4 tokens would fit as well, but unpacks twice as
-// many weights for a product. (The 64-byte vector of a P16 panel is read as it lies: sdot wants exactly its 4
-// rows x 4 K, so a layout with panels of 8 rows would only be another order of the same loads.)
+// Lanes (kernels/tiles.inl) of NEON with dot products: two registers of 4 rows x 4 K, half a panel. sdot
+// takes its 4 rows x 4 K from a quarter of a P16 vector as it lies, so panels of 8 rows would only be another
+// order of the same loads, and all instruction sets share one packed form.
+//
+// A tile has 8 rows x 8 tokens; 16 x 4 would have as many products, but twice as many weights to unpack for
+// them. Token by token, 32 K of the weights take 16 of the 32 registers, and nothing but the sums spills.
 //
 // sdot multiplies signed bytes. Weights of up to 6 bits are small enough as they are; Q8_0 loses its bias.
 struct Lanes {
   static constexpr int kCount = 8;
   static constexpr bool kFreeStart = true;
-  static constexpr bool kTokenByToken = false;
+  static constexpr bool kTokenByToken = true;
   static constexpr int kPrefetchTokens = 9;
   // Structs of our own: GCC keeps them in registers, and its int32x4x2_t and the like not always.
   struct Bytes {
