@@ -11,12 +11,13 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
       # GCC 12 takes the undefined operand inside its own intrinsics for a use (GCC PR 105593).
       -Wno-maybe-uninitialized -Wno-uninitialized)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
-  list(PREPEND DUNLIN_CPU_ISAS neon_dotprod)
+  list(PREPEND DUNLIN_CPU_ISAS neon_i8mm neon_dotprod)
   # Scheduling before registers are allocated, which GCC does on Arm and not on x86, puts so many loads before the
   # products of a tile that half of the instructions spill. The warnings: GCC 12 does not see that the first turn of
   # a tile's loop sets the scale that all turns read, nor that a block has at least one row.
   set(DUNLIN_CPU_FLAGS_generic -fno-schedule-insns -Wno-maybe-uninitialized -Wno-uninitialized)
   set(DUNLIN_CPU_FLAGS_neon_dotprod ${DUNLIN_CPU_FLAGS_generic} -march=armv8.2-a+dotprod)
+  set(DUNLIN_CPU_FLAGS_neon_i8mm ${DUNLIN_CPU_FLAGS_generic} -march=armv8.2-a+dotprod+i8mm)
 endif()
 
 # dunlin_cpu_isa_sources(TARGET FAMILY): adds isa/<isa>_<family>.cpp for every instruction set of this machine's

@@ -12,6 +12,7 @@ extern const LinearTable kAvxVnniLinear;
 extern const LinearTable kAvx512VnniLinear;
 #elif DUNLIN_CPU_ARM
 extern const LinearTable kNeonDotprodLinear;
+extern const LinearTable kNeonI8mmLinear;
 #endif
 
 namespace {
@@ -20,7 +21,7 @@ constexpr const LinearTable* kTables[] = {
 #if DUNLIN_CPU_X86
     &kAvx512VnniLinear, &kAvxVnniLinear, &kAvx2Linear,
 #elif DUNLIN_CPU_ARM
-    &kNeonDotprodLinear,
+    &kNeonI8mmLinear, &kNeonDotprodLinear,
 #endif
     &kGenericLinear};
 

@@ -20,6 +20,7 @@ extern const RooflineProbes kAvxVnniRoofline;
 extern const RooflineProbes kAvx512VnniRoofline;
 #elif DUNLIN_CPU_ARM
 extern const RooflineProbes kNeonDotprodRoofline;
+extern const RooflineProbes kNeonI8mmRoofline;
 #endif
 
 namespace {
@@ -28,7 +29,7 @@ constexpr const RooflineProbes* kProbes[] = {
 #if DUNLIN_CPU_X86
     &kAvx512VnniRoofline, &kAvxVnniRoofline, &kAvx2Roofline,
 #elif DUNLIN_CPU_ARM
-    &kNeonDotprodRoofline,
+    &kNeonI8mmRoofline, &kNeonDotprodRoofline,
 #endif
     &kGenericRoofline};
 

@@ -11,6 +11,7 @@ const VectorKernelTable* const* vector_tables() {
     &kVectorKernelsAvxVnni,
     &kVectorKernelsAvx2,
 #elif defined(DUNLIN_CPU_ARM)
+    &kVectorKernelsNeonI8mm,
     &kVectorKernelsNeonDotprod,
 #endif
     &kVectorKernelsGeneric,

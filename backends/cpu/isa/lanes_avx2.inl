@@ -5,6 +5,7 @@
 struct Lanes : Lanes256 {
   static constexpr bool kFreeStart = false;
   static constexpr bool kTokenByToken = true;
+  static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 7;
 
   static Bytes load_biased(const uint8_t* p) {

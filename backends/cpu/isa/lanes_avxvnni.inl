@@ -2,6 +2,7 @@
 struct Lanes : Lanes256 {
   static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = false;
+  static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 9;
 
   static Bytes load_biased(const uint8_t* p) { return load(p); }

@@ -56,6 +56,8 @@ DUNLIN_INLINE void prefetch_part(const typename F::Block* w, int part) {
   }
 }
 
+#include "backends/cpu/kernels/token_pairs.inl"
+
 // K-quants with one activation scale for 256 K. y += d_a (d S - dmin N), or d_a d S.
 template <class V, class F, int R, int T>
 struct TileA256 {
@@ -78,7 +80,12 @@ struct TileA256 {
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A256Block*>(tokens[t]) + b;
       Sum s[R][T];
-      sum_groups(rows, w, a, s);
+      if constexpr (V::kTokenPairs && R == 1 && T > 1) {
+        const auto start_of = [](const A256Block& block, int sub) { return start(block, sub); };
+        sum_token_pairs<V, F>(*w[0], rows[0].row0, a, start_of, s[0]);
+      } else {
+        sum_groups(rows, w, a, s);
+      }
       finish(rows, w, a, b, s, y);
     }
   }
@@ -225,7 +232,11 @@ struct TileA32 {
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A32Block*>(tokens[t]) + b;
       prefetch_part<V, F, 1, R, T>(w[0], 0);
       Ints dot[R][T];
-      multiply(rows, w, a, dot);
+      if constexpr (V::kTokenPairs && R == 1 && T > 1) {
+        dot_token_pairs<V, F>(*w[0], rows[0].row0, a, dot[0]);
+      } else {
+        multiply(rows, w, a, dot);
+      }
       DUNLIN_UNROLL(8)
       for (int r = 0; r < R; ++r) {
         const Floats d = F::d(*w[r], paired_d<F>(rows[r].panel, b), rows[r].row0);
