@@ -139,8 +139,9 @@ struct Lanes {
   static Acc begin(const Ints& start) { return start; }
   template <int kBits>
   static Acc accumulate(Acc acc, const Bytes& w, const int8_t* a, int v) {
+    const int8_t* const four = a + 4 * v;
     for (int r = 0; r < 16; ++r)
-      for (int i = 0; i < 4; ++i) acc.v[r] += int32_t(w.v[4 * r + i]) * a[4 * v + i];
+      for (int i = 0; i < 4; ++i) acc.v[r] += int32_t(w.v[4 * r + i]) * four[i];
     return acc;
   }
   static Ints end(const Ints&, const Acc& acc) { return acc; }
