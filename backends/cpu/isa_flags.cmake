@@ -1,7 +1,10 @@
 # The instruction sets of the CPU backend and the flags of their translation units. A kernel family has one file
 # per set, isa/<isa>_<family>.cpp; only these files see the flags, so the rest of the library runs anywhere.
 set(DUNLIN_CPU_ISAS generic)
-set(DUNLIN_CPU_FLAGS_generic "")
+# GCC 12 does not see that the first turn of a tile's loop sets the scale that all turns read, nor that a block of
+# attention has at least one row.
+set(uninitialized_is_a_false_alarm -Wno-maybe-uninitialized -Wno-uninitialized)
+set(DUNLIN_CPU_FLAGS_generic ${uninitialized_is_a_false_alarm})
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(PREPEND DUNLIN_CPU_ISAS avx512vnni avxvnni avx2)
   set(DUNLIN_CPU_FLAGS_avx2 -mavx2 -mfma -mf16c -mbmi2)
@@ -13,9 +16,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   list(PREPEND DUNLIN_CPU_ISAS neon_i8mm neon_dotprod)
   # Scheduling before registers are allocated, which GCC does on Arm and not on x86, puts so many loads before the
-  # products of a tile that half of the instructions spill. The warnings: GCC 12 does not see that the first turn of
-  # a tile's loop sets the scale that all turns read, nor that a block has at least one row.
-  set(DUNLIN_CPU_FLAGS_generic -fno-schedule-insns -Wno-maybe-uninitialized -Wno-uninitialized)
+  # products of a tile that half of the instructions spill.
+  list(APPEND DUNLIN_CPU_FLAGS_generic -fno-schedule-insns)
   set(DUNLIN_CPU_FLAGS_neon_dotprod ${DUNLIN_CPU_FLAGS_generic} -march=armv8.2-a+dotprod)
   set(DUNLIN_CPU_FLAGS_neon_i8mm ${DUNLIN_CPU_FLAGS_generic} -march=armv8.2-a+dotprod+i8mm)
 endif()
