@@ -10,6 +10,9 @@ extern const LinearTable kGenericLinear;
 extern const LinearTable kAvx2Linear;
 extern const LinearTable kAvxVnniLinear;
 extern const LinearTable kAvx512VnniLinear;
+#elif DUNLIN_CPU_ARM
+extern const LinearTable kNeonDotprodLinear;
+extern const LinearTable kNeonI8mmLinear;
 #endif
 
 namespace {
@@ -17,6 +20,8 @@ namespace {
 constexpr const LinearTable* kTables[] = {
 #if DUNLIN_CPU_X86
     &kAvx512VnniLinear, &kAvxVnniLinear, &kAvx2Linear,
+#elif DUNLIN_CPU_ARM
+    &kNeonI8mmLinear, &kNeonDotprodLinear,
 #endif
     &kGenericLinear};
 

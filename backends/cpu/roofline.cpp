@@ -18,6 +18,9 @@ extern const RooflineProbes kGenericRoofline;
 extern const RooflineProbes kAvx2Roofline;
 extern const RooflineProbes kAvxVnniRoofline;
 extern const RooflineProbes kAvx512VnniRoofline;
+#elif DUNLIN_CPU_ARM
+extern const RooflineProbes kNeonDotprodRoofline;
+extern const RooflineProbes kNeonI8mmRoofline;
 #endif
 
 namespace {
@@ -25,6 +28,8 @@ namespace {
 constexpr const RooflineProbes* kProbes[] = {
 #if DUNLIN_CPU_X86
     &kAvx512VnniRoofline, &kAvxVnniRoofline, &kAvx2Roofline,
+#elif DUNLIN_CPU_ARM
+    &kNeonI8mmRoofline, &kNeonDotprodRoofline,
 #endif
     &kGenericRoofline};
 

@@ -10,6 +10,9 @@ const VectorKernelTable* const* vector_tables() {
     &kVectorKernelsAvx512Vnni,
     &kVectorKernelsAvxVnni,
     &kVectorKernelsAvx2,
+#elif defined(DUNLIN_CPU_ARM)
+    &kVectorKernelsNeonI8mm,
+    &kVectorKernelsNeonDotprod,
 #endif
     &kVectorKernelsGeneric,
     nullptr

@@ -23,7 +23,8 @@ function(dunlin_compile_settings target)
 endfunction()
 
 # dunlin_test(NAME SOURCES ... LINKS ... [LABELS ...]): one Catch2 executable, run by ctest from the source root.
-# Labels: sanitized = also run under AddressSanitizer and UBSan by ./dev test; slow = left out there.
+# Labels: sanitized = also run under AddressSanitizer and UBSan by ./dev test; slow = left out there; arm = also
+# cross-compiled and run under emulation by ./dev test-arm.
 function(dunlin_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -35,5 +36,8 @@ function(dunlin_test name)
   endif()
   if("sanitized" IN_LIST ARG_LABELS)
     add_dependencies(sanitized_tests ${name})
+  endif()
+  if("arm" IN_LIST ARG_LABELS)
+    add_dependencies(arm_tests ${name})
   endif()
 endfunction()

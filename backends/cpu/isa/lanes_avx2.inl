@@ -5,6 +5,7 @@
 struct Lanes : Lanes256 {
   static constexpr bool kFreeStart = false;
   static constexpr bool kTokenByToken = true;
+  static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 7;
 
   static Bytes load_biased(const uint8_t* p) {
@@ -26,8 +27,8 @@ struct Lanes : Lanes256 {
                                            : 1;
   static Acc begin(Ints) { return _mm256_setzero_si256(); }
   template <int kBits>
-  static Acc accumulate(Acc acc, Bytes w, const int8_t* a) {
-    const __m256i x = broadcast(load_dword(a));
+  static Acc accumulate(Acc acc, Bytes w, const int8_t* a, int v) {
+    const __m256i x = broadcast(load_dword(a + 4 * v));
     // Signed weights: |w|, and a with the sign of w.
     if constexpr (kBits == 8) return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
     return _mm256_add_epi16(acc, _mm256_maddubs_epi16(w, x));

@@ -3,6 +3,7 @@ struct Lanes {
   static constexpr int kCount = 16;
   static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = false;
+  static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 4;
   using Bytes = __m512i;
   using Ints = __m512i;
@@ -86,8 +87,8 @@ struct Lanes {
   static constexpr int kRun = 8;
   static Acc begin(Ints start) { return start; }
   template <int kBits>
-  static Acc accumulate(Acc acc, Bytes w, const int8_t* a) {
-    return _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(load_dword(a)));
+  static Acc accumulate(Acc acc, Bytes w, const int8_t* a, int v) {
+    return _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(load_dword(a + 4 * v)));
   }
   static Ints end(Ints, Acc acc) { return acc; }
   static Scale to_scale(Ints x) { return to_floats(x); }

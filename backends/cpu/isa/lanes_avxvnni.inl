@@ -2,6 +2,7 @@
 struct Lanes : Lanes256 {
   static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = false;
+  static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 9;
 
   static Bytes load_biased(const uint8_t* p) { return load(p); }
@@ -18,8 +19,8 @@ struct Lanes : Lanes256 {
   static constexpr int kRun = 8;
   static Acc begin(Ints start) { return start; }
   template <int kBits>
-  static Acc accumulate(Acc acc, Bytes w, const int8_t* a) {
-    return _mm256_dpbusd_avx_epi32(acc, w, broadcast(load_dword(a)));
+  static Acc accumulate(Acc acc, Bytes w, const int8_t* a, int v) {
+    return _mm256_dpbusd_avx_epi32(acc, w, broadcast(load_dword(a + 4 * v)));
   }
   static Ints end(Ints, Acc acc) { return acc; }
   static Scale to_scale(Ints x) { return to_floats(x); }

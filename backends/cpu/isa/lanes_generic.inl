@@ -4,6 +4,7 @@ struct Lanes {
   static constexpr int kCount = 16;
   static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = false;
+  static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 4;
   struct Bytes {
     uint8_t v[64];
@@ -137,9 +138,10 @@ struct Lanes {
   static constexpr int kRun = 8;
   static Acc begin(const Ints& start) { return start; }
   template <int kBits>
-  static Acc accumulate(Acc acc, const Bytes& w, const int8_t* a) {
+  static Acc accumulate(Acc acc, const Bytes& w, const int8_t* a, int v) {
+    const int8_t* const four = a + 4 * v;
     for (int r = 0; r < 16; ++r)
-      for (int i = 0; i < 4; ++i) acc.v[r] += int32_t(w.v[4 * r + i]) * a[i];
+      for (int i = 0; i < 4; ++i) acc.v[r] += int32_t(w.v[4 * r + i]) * four[i];
     return acc;
   }
   static Ints end(const Ints&, const Acc& acc) { return acc; }

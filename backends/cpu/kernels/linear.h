@@ -75,7 +75,7 @@ struct QuantizeKernel {
 
 // All matrix kernels of one instruction set.
 struct LinearTable {
-  const char* isa;  // "generic", "avx2", "avxvnni", "avx512vnni": the names of platforms/cpu_features.h
+  const char* isa;  // "generic", "avx2", ...: the names of platforms/cpu_features.h
   WeightLayout layout;
   const LinearKernel* kernels;
   int32_t n_kernels;

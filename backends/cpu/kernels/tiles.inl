@@ -9,7 +9,8 @@
 //   Floats = an
 //      f32 a row. move_bits<from, to, mask> moves a bit field within every byte, field<...> within every i32.
 //      A dot product is an Acc: begin(start), accumulate() over at most kRun<bits> vectors, then end() into
-//      Ints, or add_scaled() into a Sum, which is whatever the instruction set adds best. kFreeStart: whether
+//      Ints, or add_scaled() into a Sum, which is whatever the instruction set adds best. accumulate(acc, w,
+//      a, v) multiplies with the four activations from a + 4v on, a at the first of 32. kFreeStart: whether
 //      an Acc can begin at a zero point's correction.
 //   F  the weight format (formats/*.h): vector() is how a block becomes registers
 //
@@ -55,6 +56,8 @@ DUNLIN_INLINE void prefetch_part(const typename F::Block* w, int part) {
   }
 }
 
+#include "backends/cpu/kernels/token_pairs.inl"
+
 // K-quants with one activation scale for 256 K. y += d_a (d S - dmin N), or d_a d S.
 template <class V, class F, int R, int T>
 struct TileA256 {
@@ -77,7 +80,12 @@ struct TileA256 {
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A256Block*>(tokens[t]) + b;
       Sum s[R][T];
-      sum_groups(rows, w, a, s);
+      if constexpr (V::kTokenPairs && R == 1 && T > 1) {
+        const auto start_of = [](const A256Block& block, int sub) { return start(block, sub); };
+        sum_token_pairs<V, F>(*w[0], rows[0].row0, a, start_of, s[0]);
+      } else {
+        sum_groups(rows, w, a, s);
+      }
       finish(rows, w, a, b, s, y);
     }
   }
@@ -116,7 +124,7 @@ struct TileA256 {
           DUNLIN_UNROLL(8)
           for (int r = 0; r < R; ++r) {
             if (v % kRun == 0) acc[r][t] = V::begin(start(*a[t], sub));
-            acc[r][t] = V::template accumulate<F::kBits>(acc[r][t], x[r], a[t]->q + 32 * g + 4 * v);
+            acc[r][t] = V::template accumulate<F::kBits>(acc[r][t], x[r], a[t]->q + 32 * g, v);
             if (v % kRun == kRun - 1) s[r][t] = V::add_scaled(s[r][t], acc[r][t], scale[r]);
           }
         }
@@ -146,7 +154,7 @@ struct TileA256 {
       DUNLIN_UNROLL(8)
       for (int v = 0; v < 8; ++v) {
         if (v % kRun == 0) acc = V::begin(start(*a[t], (8 * g + v) / kSubVectors));
-        acc = V::template accumulate<F::kBits>(acc, x[v], a[t]->q + 32 * g + 4 * v);
+        acc = V::template accumulate<F::kBits>(acc, x[v], a[t]->q + 32 * g, v);
         if (v % kRun == kRun - 1) s[t] = V::add_scaled(s[t], acc, scale[v / kSubVectors]);
       }
     }
@@ -224,7 +232,11 @@ struct TileA32 {
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A32Block*>(tokens[t]) + b;
       prefetch_part<V, F, 1, R, T>(w[0], 0);
       Ints dot[R][T];
-      multiply(rows, w, a, dot);
+      if constexpr (V::kTokenPairs && R == 1 && T > 1) {
+        dot_token_pairs<V, F>(*w[0], rows[0].row0, a, dot[0]);
+      } else {
+        multiply(rows, w, a, dot);
+      }
       DUNLIN_UNROLL(8)
       for (int r = 0; r < R; ++r) {
         const Floats d = F::d(*w[r], paired_d<F>(rows[r].panel, b), rows[r].row0);
@@ -256,7 +268,7 @@ struct TileA32 {
         for (int r = 0; r < R; ++r) {
           if (v == 0) dot[r][t] = F::start(*a[t]);
           if (v % kRun == 0) acc[r][t] = V::begin(dot[r][t]);
-          acc[r][t] = V::template accumulate<F::kBits>(acc[r][t], x[r], a[t]->q + 4 * v);
+          acc[r][t] = V::template accumulate<F::kBits>(acc[r][t], x[r], a[t]->q, v);
           if (v % kRun == kRun - 1) dot[r][t] = V::end(dot[r][t], acc[r][t]);
         }
       }

@@ -40,7 +40,8 @@ struct AttentionCall {
 };
 
 struct VectorKernelTable {
-  const char* isa;  // "generic", "avx2", "avxvnni", "avx512vnni"
+  const char* isa;  // "generic", "avx2", "avxvnni", "avx512vnni", "neon_dotprod",
+                    // "neon_i8mm"
 
   // Element-wise; out may be an input.
   void (*add)(const float* x, const float* y, float* out, int64_t n);
@@ -88,6 +89,9 @@ extern const VectorKernelTable kVectorKernelsGeneric;
 extern const VectorKernelTable kVectorKernelsAvx2;
 extern const VectorKernelTable kVectorKernelsAvxVnni;
 extern const VectorKernelTable kVectorKernelsAvx512Vnni;
+#elif defined(__aarch64__)
+extern const VectorKernelTable kVectorKernelsNeonDotprod;
+extern const VectorKernelTable kVectorKernelsNeonI8mm;
 #endif
 
 // The tables of all instruction sets that this build has, best first, "generic" last, null-terminated;
