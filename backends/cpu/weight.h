@@ -15,7 +15,7 @@ namespace dunlin::cpu {
 
 class CpuWeight final : public DeviceWeight {
  public:
-  // Packs (or copies) with the whole team, slice by slice, and gives the source's pages back behind it.
+  // Reads and packs (or only reads) with the whole team, slice by slice.
   static Result<std::unique_ptr<DeviceWeight>> create(const WeightSource& source, WeightLayout layout,
                                                       ThreadTeam& team);
   // Bytes that create() will keep.
