@@ -121,7 +121,8 @@ TEST_CASE("strings and lists are bounded before they are made", "[template][host
       "{% set ns = namespace(l=[1]) %}{% for i in range(64) %}{% set ns.l = ns.l + ns.l %}{% endfor %}");
   check_exhausted("{% set x = 'x' * 4000000 %}{% for i in range(1000) %}{{ x }}{% endfor %}");
   check_exhausted(
-      "{% set l = [] %}{% for i in range(1000) %}{% set _ = l.append('x' * 4000000) %}{% endfor %}");
+      "{% set l = [] %}{% for i in range(1000) %}{% set _ = l.append('xxxxxxxxxxxxxxxx' * 250000) %}{% "
+      "endfor %}");
 }
 
 TEST_CASE("shared and cyclic data cannot be walked for ever", "[template][hostile]") {
