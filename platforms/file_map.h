@@ -1,8 +1,8 @@
 // FileMap: the bytes of one file, read-only: a memory map, or a plain read into memory. Move-only; bytes()
 // stays at its address when the FileMap moves. Const methods may be called from any thread.
 //
-// A mapped file that another process shortens makes the kernel deliver SIGBUS on access. Callers who cannot
-// rule that out open with use_mmap = false, which reads everything while the length is known.
+// A mapped file that another process shortens makes the kernel deliver SIGBUS on access. So nothing that
+// users point to is mapped: small files are read (use_mmap = false), models through an InputFile.
 #pragma once
 
 #include <cstdint>

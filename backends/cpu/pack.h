@@ -57,7 +57,7 @@ inline int64_t packed_bytes(WeightLayout layout, DType type, int64_t n, int64_t 
 }
 
 // Packs panels [panel_begin, panel_end) of the matrix that starts at dst. It reads only these panels' rows,
-// so a caller can split the work over threads and drop source pages behind it.
+// so a caller can split the work over threads.
 void pack_panels(WeightLayout layout, DType type, int64_t n, int64_t k, const RowSource& source, uint8_t* dst,
                  int64_t panel_begin, int64_t panel_end);
 

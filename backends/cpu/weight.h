@@ -16,9 +16,8 @@ namespace dunlin::cpu {
 
 class CpuWeight final : public DeviceWeight {
  public:
-  // Packs (or copies) with the whole team, slice by slice, and gives the source's pages back behind it. With
-  // a cache, a weight that is in it is used where it lies there; cache may be null and must outlive the
-  // weight.
+  // Reads and packs (or only reads) with the whole team, slice by slice. With a cache, a weight that is in it
+  // is used where it lies there; cache may be null and must outlive the weight.
   static Result<std::unique_ptr<DeviceWeight>> create(const WeightSource& source, WeightLayout layout,
                                                       ThreadTeam& team, PackCache* cache);
   // Bytes that create() will keep.

@@ -119,7 +119,7 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload(const WeightSource&
 Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_matrix(const WeightSource& source, Plane plane) {
   const Shape& shape = source.tensor.shape;
   const int64_t n = shape.n_rows(), k = shape.row_elements();
-  const uint64_t row = row_bytes(source.tensor.type, uint64_t(k));
+  const uint64_t row = source.tensor.row_bytes();
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer,
                           DeviceBuffer::allocate(context_, device_bytes(source), source.name));
   const int64_t rows_per_stage = int64_t(kStageBytes / row) / kStripRows * kStripRows;
@@ -130,14 +130,7 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_matrix(const Weight
   for (int64_t first = 0; first < n; first += rows_per_stage) {
     const int64_t n_rows = std::min(rows_per_stage, n - first);
     DUNLIN_ASSIGN_OR_RETURN(Stage* const stage, next_stage());
-    const uint8_t* bytes = source.tensor.bytes.data();
-    if (source.row_order.empty()) {
-      std::memcpy(stage->host.data(), bytes + uint64_t(first) * row, uint64_t(n_rows) * row);
-    } else {
-      for (int64_t r = 0; r < n_rows; ++r)
-        std::memcpy(stage->host.data() + uint64_t(r) * row,
-                    bytes + uint64_t(source.row_order[size_t(first + r)]) * row, row);
-    }
+    DUNLIN_RETURN_IF_ERROR(source.read_rows(first, n_rows, stage->host.data()));
     const CUdeviceptr to = raw ? stage->device.address() : buffer.address() + uint64_t(first) * row;
     DUNLIN_RETURN_IF_ERROR(
         context_.check(context_.driver().cuMemcpyHtoDAsync(to, stage->host.data(), uint64_t(n_rows) * row,
@@ -156,10 +149,7 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_matrix(const Weight
           make_launch(kernels_.pack_strips, source.name, {grid}, 256, p).run(context_, /*with_pdl=*/false));
     }
     DUNLIN_RETURN_IF_ERROR(finish_stage(*stage));
-    if (source.release && source.row_order.empty())
-      source.release(source.tensor.bytes.subspan(uint64_t(first) * row, uint64_t(n_rows) * row));
   }
-  if (source.release && !source.row_order.empty()) source.release(source.tensor.bytes);
   const MatrixView matrix{buffer.as<const uint8_t>(), n, k, plane, 0};
   return std::unique_ptr<DeviceWeight>(std::make_unique<CudaWeight>(std::move(buffer), matrix));
 }
@@ -171,9 +161,10 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_converted(const Wei
   const int64_t n = is_vector ? shape[0] : shape.n_rows(), k = is_vector ? 1 : shape.row_elements();
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer,
                           DeviceBuffer::allocate(context_, device_bytes(source), source.name));
+  std::vector<uint8_t> blocks(size_t(source.tensor.bytes()));
+  DUNLIN_RETURN_IF_ERROR(source.tensor.read(0, blocks));
   std::vector<float> values(size_t(n * k));
-  const QuantFormat& format = quant_format(source.tensor.type);
-  format.dequantize(source.tensor.bytes.data(), values.data(), uint64_t(n * k));
+  quant_format(source.tensor.type).dequantize(blocks.data(), values.data(), uint64_t(n * k));
   if (!source.row_order.empty()) {
     std::vector<float> ordered(values.size());
     for (int64_t r = 0; r < n; ++r)
@@ -193,7 +184,6 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_converted(const Wei
                        str_cat("uploading '", source.name, "'")));
     DUNLIN_RETURN_IF_ERROR(finish_stage(*stage));
   }
-  if (source.release) source.release(source.tensor.bytes);
   const MatrixView matrix{buffer.as<const uint8_t>(), n, k, plane, 0};
   return std::unique_ptr<DeviceWeight>(std::make_unique<CudaWeight>(std::move(buffer), matrix));
 }

@@ -21,9 +21,8 @@ class ReferenceDevice final : public Device {
     return uint64_t(source.tensor.shape.elements()) * sizeof(float);
   }
   Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) override {
-    auto weight = std::make_unique<Weight>(dequantize_weight(source));
-    if (source.release) source.release(source.tensor.bytes);
-    return std::unique_ptr<DeviceWeight>(std::move(weight));
+    DUNLIN_ASSIGN_OR_RETURN(std::vector<float> values, dequantize_weight(source));
+    return std::unique_ptr<DeviceWeight>(std::make_unique<Weight>(std::move(values)));
   }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     return std::unique_ptr<KvCache>(std::make_unique<Cache>(spec, n_blocks));

@@ -8,24 +8,24 @@
 
 namespace dunlin::reference {
 
-std::vector<float> dequantize_weight(const WeightSource& source) {
-  const TensorView& t = source.tensor;
+Result<std::vector<float>> dequantize_weight(const WeightSource& source) {
+  const TensorSource& t = source.tensor;
   const int64_t n_columns = t.shape.row_elements();
   const int64_t n_rows = t.shape.n_rows();
-  const uint64_t bytes_per_row = row_bytes(t.type, uint64_t(n_columns));
+  std::vector<uint8_t> row(size_t(t.row_bytes()));
   std::vector<float> values(size_t(n_rows * n_columns));
   if (t.shape.rank() == 1) {
     // A vector's elements are its rows: a bias may be reordered element by element.
     std::vector<float> plain(values.size());
-    quant_format(t.type).dequantize(t.bytes.data(), plain.data(), plain.size());
+    DUNLIN_RETURN_IF_ERROR(t.read(0, row));
+    quant_format(t.type).dequantize(row.data(), plain.data(), plain.size());
     for (size_t i = 0; i < plain.size(); ++i)
       values[i] = plain[source.row_order.empty() ? i : size_t(source.row_order[i])];
     return values;
   }
   for (int64_t r = 0; r < n_rows; ++r) {
-    const int64_t from = source.row_order.empty() ? r : source.row_order[size_t(r)];
-    quant_format(t.type).dequantize(t.bytes.data() + uint64_t(from) * bytes_per_row,
-                                    &values[size_t(r * n_columns)], uint64_t(n_columns));
+    DUNLIN_RETURN_IF_ERROR(source.read_rows(r, 1, row.data()));
+    quant_format(t.type).dequantize(row.data(), &values[size_t(r * n_columns)], uint64_t(n_columns));
   }
   return values;
 }

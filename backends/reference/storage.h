@@ -21,7 +21,7 @@ class Weight final : public DeviceWeight {
 };
 
 // Rows of the source in the order of the model, dequantized.
-std::vector<float> dequantize_weight(const WeightSource& source);
+Result<std::vector<float>> dequantize_weight(const WeightSource& source);
 
 // [layer][block][token][K | V][n_head_kv * head_dim] f32
 class Cache final : public KvCache {

@@ -85,11 +85,11 @@ std::string describe_model(const Model& model) {
   int64_t n_parameters = 0;
   Json tensors = Json::array();
   for (const Weight& w : files.weights.weights()) {
-    n_parameters += w.view.shape.elements();
+    n_parameters += w.tensor.shape.elements();
     tensors.push_back({{"name", w.name},
-                       {"type", dtype_name(w.view.type)},
-                       {"shape", describe_shape(w.view.shape)},
-                       {"bytes", w.view.bytes.size()}});
+                       {"type", dtype_name(w.tensor.type)},
+                       {"shape", describe_shape(w.tensor.shape)},
+                       {"bytes", w.tensor.bytes()}});
   }
   return write({{"path", files.path},
                 {"format", files.kind == ModelKind::kGguf ? "gguf" : "safetensors"},

@@ -18,10 +18,16 @@ static_assert(std::endian::native == std::endian::little, "Dunlin reads little-e
 class ByteReader {
  public:
   // source: what to call these bytes in errors, usually the file name; must outlive the reader.
-  ByteReader(std::span<const uint8_t> bytes, std::string_view source) : bytes_(bytes), source_(source) {}
+  ByteReader(std::span<const uint8_t> bytes, std::string_view source)
+      : ByteReader(bytes, source, bytes.size()) {}
+  // bytes are the front of a source of all_bytes.
+  ByteReader(std::span<const uint8_t> bytes, std::string_view source, uint64_t all_bytes)
+      : bytes_(bytes), source_(source), all_bytes_(all_bytes) {}
 
   uint64_t offset() const { return offset_; }
-  uint64_t remaining() const { return bytes_.size() - offset_; }
+  uint64_t remaining() const { return all_bytes_ - offset_; }  // in the source
+  // Where the bytes end that a read failed for, though the source has them; 0: none did.
+  uint64_t needed_bytes() const { return needed_bytes_; }
   std::string_view source() const { return source_; }
 
   template <typename T>
@@ -40,15 +46,22 @@ class ByteReader {
   }
 
  private:
-  Status need(uint64_t count) const {
-    if (count <= remaining()) return Status::ok();
+  Status need(uint64_t count) {
+    if (count <= bytes_.size() - offset_) return Status::ok();
+    if (count <= remaining()) {
+      needed_bytes_ = offset_ + count;
+      return Status::corrupt(source_, ": ", needed_bytes_, " bytes are needed, ", bytes_.size(),
+                             " are at hand");
+    }
     return Status::corrupt(source_, ": truncated at offset ", offset_, ": ", count, " bytes expected, ",
                            remaining(), " left; the file is incomplete, fetch it again");
   }
 
   std::span<const uint8_t> bytes_;
   std::string_view source_;
+  uint64_t all_bytes_ = 0;
   uint64_t offset_ = 0;
+  uint64_t needed_bytes_ = 0;
 };
 
 }  // namespace dunlin

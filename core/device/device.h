@@ -17,7 +17,7 @@
 #include "core/device/kv_spec.h"
 #include "core/device/step_inputs.h"
 #include "core/graph/graph.h"
-#include "core/tensor/tensor.h"
+#include "core/tensor/tensor_source.h"
 
 namespace dunlin {
 
@@ -60,16 +60,17 @@ struct DeviceOptions {
   PackCacheOptions pack_cache;
 };
 
-// A weight as the model file has it. Borrowed for the call only.
+// A weight as the model file has it. Borrowed for the call only; a read that fails ends the upload.
 struct WeightSource {
   std::string name;
-  TensorView tensor;           // [N, K] or [N]
+  TensorSource tensor;         // [N, K] or [N]
   bool for_linear = false;     // which ops read it: linear weights are packed,
   bool for_embedding = false;  // tables must give single rows
   // Row r of the weight stands at row_order[r] of the tensor; empty: in order.
   std::vector<int32_t> row_order;
-  // Tells the owner of the source that these bytes will not be read again. May be empty.
-  std::function<void(std::span<const uint8_t>)> release;
+
+  // Rows first .. first + n_rows - 1 of the weight, in its order, one behind the other. Any thread.
+  Status read_rows(int64_t first, int64_t n_rows, uint8_t* out) const;
 };
 
 // A weight on the device, in the device's layout. Opaque to core; the device downcasts its own.

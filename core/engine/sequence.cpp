@@ -38,7 +38,7 @@ Sequence::Sequence(uint64_t id, GenerationRequest request, std::shared_ptr<Gener
       listener_(std::move(listener)),
       sampler_(std::move(sampler)),
       tokenizer_(tokenizer),
-      detokenizer_(tokenizer, {request_.print_control, request_.prompt.empty()}),
+      detokenizer_(tokenizer, {request_.print_control}),
       stop_matcher_(request_.stop),
       n_ctx_(n_ctx),
       n_prompt_(int32_t(request_.prompt.size())),
@@ -46,6 +46,7 @@ Sequence::Sequence(uint64_t id, GenerationRequest request, std::shared_ptr<Gener
   tokens_.reserve(size_t(n_ctx));
   tokens_.assign(request_.prompt.begin(), request_.prompt.end());
   for (const int32_t token : tokens_) sampler_.accept(token);
+  detokenizer_.follow(tokens_);
   piece_.reserve(kPieceReserveBytes);
   stats_.n_prompt = n_prompt_;
 }

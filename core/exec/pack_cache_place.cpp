@@ -10,14 +10,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<const FileMap*> maps_of(const ModelFiles& files) {
-  std::vector<const FileMap*> maps;
-  for (const GgufPart& part : files.gguf_parts) maps.push_back(part.map.get());
-  for (const SafetensorsPart& part : files.safetensors_parts) maps.push_back(part.map.get());
-  return maps;
+std::vector<const InputFile*> inputs_of(const ModelFiles& files) {
+  std::vector<const InputFile*> inputs;
+  for (const GgufPart& part : files.gguf_parts) inputs.push_back(part.input.get());
+  for (const SafetensorsPart& part : files.safetensors_parts) inputs.push_back(part.input.get());
+  return inputs;
 }
 
-std::string place_beside(const ModelFiles& files, const FileMap& first) {
+std::string place_beside(const ModelFiles& files, const InputFile& first) {
   if (files.kind == ModelKind::kGguf) return first.path();
   return (fs::path(files.path) / "model").string();
 }
@@ -38,16 +38,16 @@ std::string place_in(const std::string& folder, const std::string& beside) {
 
 PackCacheOptions pack_cache_options(const ModelFiles& files, const std::string& folder, const Log& log) {
   PackCacheOptions options;
-  const std::vector<const FileMap*> maps = maps_of(files);
-  if (maps.empty() || maps.front() == nullptr) {
+  const std::vector<const InputFile*> inputs = inputs_of(files);
+  if (inputs.empty() || inputs.front() == nullptr) {
     log.info(files.path, ": is in memory, so there is no place for a pack cache");
     return options;
   }
-  for (const FileMap* map : maps) {
-    options.sources.push_back({map->bytes().size(), map->modified_ns()});
-    options.use_mmap = options.use_mmap && map->is_mapped();
+  for (const InputFile* input : inputs) {
+    options.sources.push_back({input->size(), input->modified_ns()});
+    options.use_mmap = options.use_mmap && !input->is_preloaded();
   }
-  options.path = place_beside(files, *maps.front());
+  options.path = place_beside(files, *inputs.front());
   if (!folder.empty()) options.fallback = place_in(folder, options.path);
   return options;
 }

@@ -8,7 +8,7 @@ WeightSource describe(const Graph& graph, const WeightTable& table, size_t index
   const Weight& weight = table.at(graph.weight_names[index]);
   WeightSource source;
   source.name = weight.name;
-  source.tensor = weight.view;
+  source.tensor = weight.tensor;
   for (const Node& node : graph.nodes) {
     for (const ValueId id : node.inputs) {
       const Value& v = graph.value(id);
@@ -17,12 +17,10 @@ WeightSource describe(const Graph& graph, const WeightTable& table, size_t index
     }
   }
   if (weight.rows_are_permuted()) {
-    const Shape& shape = weight.view.shape;
+    const Shape& shape = weight.tensor.shape;
     const int64_t n_rows = shape.rank() == 1 ? shape[0] : shape.n_rows();
     for (int64_t r = 0; r < n_rows; ++r) source.row_order.push_back(int32_t(weight.source_row(r)));
   }
-  if (weight.map != nullptr)
-    source.release = [map = weight.map](std::span<const uint8_t> bytes) { map->drop_pages(bytes); };
   return source;
 }
 
@@ -31,13 +29,13 @@ WeightSource describe(const Graph& graph, const WeightTable& table, size_t index
 Result<WeightStore> WeightStore::create(const Graph& graph, const WeightTable& table, Device& device,
                                         const LoadProgress& progress) {
   uint64_t total = 0, done = 0;
-  for (const std::string& name : graph.weight_names) total += table.at(name).view.bytes.size();
+  for (const std::string& name : graph.weight_names) total += table.at(name).tensor.bytes();
   WeightStore store;
   for (size_t i = 0; i < graph.weight_names.size(); ++i) {
     const WeightSource source = describe(graph, table, i);
     DUNLIN_ASSIGN_OR_RETURN(auto weight, device.upload(source));
     store.weights_.push_back(std::move(weight));
-    done += source.tensor.bytes.size();
+    done += source.tensor.bytes();
     if (progress && !progress(done, total)) return Status::cancelled("loading was stopped");
   }
   device.finish_uploads();

@@ -1,6 +1,5 @@
 // WeightStore: the model's weights on one device, under the indices that graphs use. Uploads each weight
-// once, packed for the ops that read it, and gives the file's pages back behind the upload. Immutable
-// afterwards.
+// once, packed for the ops that read it. Immutable afterwards.
 #pragma once
 
 #include <functional>

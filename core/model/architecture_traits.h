@@ -11,8 +11,11 @@ namespace dunlin {
 struct ArchitectureTraits {
   const char* name;                   // general.architecture
   bool gguf_rows_are_paired = false;  // q and k rows of GGUF files keep rotary pairs side by side
-  bool gguf_window_counts = false;    // A.attention.sliding_window is reliable, and holds for all layers
-  bool has_qkv_bias = false;          // always
+  // A.attention.sliding_window holds for all layers. Otherwise it is not looked at: Qwen's config.json names
+  // a window that use_sliding_window turns off, GGUF has no key for that switch, and llama.cpp does not read
+  // the window of these architectures either.
+  bool gguf_window_counts = false;
+  bool has_qkv_bias = false;  // always
   bool has_qk_norm = false;
   int64_t hf_head_dim = 0;  // where config.json says nothing; 0: hidden_size / heads
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numbers>
 
 namespace dunlin {
@@ -10,7 +9,7 @@ namespace {
 
 ValueId model_weight(BuildContext& b, const std::string& name) {
   const Weight& weight = b.weights.at(name);
-  return b.graph.weight(name, weight.view.type, weight.view.shape);
+  return b.graph.weight(name, weight.tensor.type, weight.tensor.shape);
 }
 
 std::string layer_name(int64_t layer, std::string_view part) {
@@ -31,9 +30,8 @@ double yarn_extrapolation(const RopeConfig& rope, int64_t i) {
 
 std::vector<float> frequency_factors(const WeightTable& weights, int64_t n_pairs) {
   std::vector<float> factors(size_t(n_pairs), 1.0f);
-  const Weight* weight = weights.find("rope_freqs.weight");
-  if (weight != nullptr)
-    std::memcpy(factors.data(), weight->view.bytes.data(), factors.size() * sizeof(float));
+  const std::span<const float> stored = weights.rope_freqs();
+  std::copy(stored.begin(), stored.end(), factors.begin());
   return factors;
 }
 

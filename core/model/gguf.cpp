@@ -134,7 +134,15 @@ std::string GgufEntry::type_name() const {
 }
 
 Result<GgufFile> GgufFile::parse(std::span<const uint8_t> bytes, std::string source) {
-  return GgufParser(bytes, std::move(source)).parse();
+  return GgufParser(bytes, bytes.size(), std::move(source)).parse();
+}
+
+Result<GgufFile> GgufFile::parse_front(std::span<const uint8_t> front, uint64_t file_bytes,
+                                       std::string source, uint64_t& needed_bytes) {
+  GgufParser parser(front, file_bytes, std::move(source));
+  Result<GgufFile> file = parser.parse();
+  needed_bytes = parser.needed_bytes();
+  return file;
 }
 
 const GgufEntry* GgufFile::find(std::string_view key) const {
@@ -147,10 +155,6 @@ const GgufTensor* GgufFile::find_tensor(std::string_view name) const {
   const auto at = std::lower_bound(tensor_order_.begin(), tensor_order_.end(), name,
                                    [&](uint32_t i, std::string_view n) { return tensors_[i].name < n; });
   return at != tensor_order_.end() && tensors_[*at].name == name ? &tensors_[*at] : nullptr;
-}
-
-TensorView GgufFile::view(const GgufTensor& tensor) const {
-  return {tensor.type, tensor.shape, bytes_.subspan(size_t(tensor.offset), size_t(tensor.bytes))};
 }
 
 Status GgufFile::wrong_type(const GgufEntry& entry, std::string_view expected) const {

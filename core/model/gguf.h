@@ -1,7 +1,8 @@
 // GgufFile: the header of one GGUF file (version 2 or 3), checked completely before anything of it is used.
 // Layout: header, metadata pairs, tensor infos, data; see the GGUF specification of ggml.
 //
-// Lifetime: borrows the bytes (usually a FileMap's); all string views and tensor bytes point into them.
+// Lifetime: borrows the bytes of the header; all string views and payloads point into them. Tensors have
+// offsets only: their bytes are read by whoever loads them.
 // Immutable after parse(), so any number of threads may read it.
 #pragma once
 
@@ -13,7 +14,8 @@
 #include <vector>
 
 #include "core/base/status.h"
-#include "core/tensor/tensor.h"
+#include "core/tensor/dtype.h"
+#include "core/tensor/shape.h"
 
 namespace dunlin {
 
@@ -64,8 +66,12 @@ inline constexpr uint64_t kGgufMaxNameBytes = 63;  // of a tensor
 
 class GgufFile {
  public:
-  // source names the file in every error.
+  // A whole file in memory. source names it in every error.
   static Result<GgufFile> parse(std::span<const uint8_t> bytes, std::string source);
+  // The front of a file of file_bytes. If that has too little of the header, the error is for nobody's eyes
+  // and needed_bytes is the length that the parser got stuck at; otherwise 0.
+  static Result<GgufFile> parse_front(std::span<const uint8_t> front, uint64_t file_bytes, std::string source,
+                                      uint64_t& needed_bytes);
 
   const std::string& source() const { return source_; }
   uint32_t version() const { return version_; }
@@ -78,7 +84,6 @@ class GgufFile {
   bool has(std::string_view key) const { return find(key) != nullptr; }
   const GgufEntry* find(std::string_view key) const;
   const GgufTensor* find_tensor(std::string_view name) const;
-  TensorView view(const GgufTensor& tensor) const;
 
   // Typed metadata. An integer is read from any integer type whose value fits, a float from f32 or f64;
   // anything else is an error that names the key, both types and the file. A missing key is kNotFound.
@@ -110,7 +115,6 @@ class GgufFile {
   Result<const GgufEntry*> require(std::string_view key) const;
   Result<const GgufEntry*> require_array(std::string_view key, std::string_view expected) const;
 
-  std::span<const uint8_t> bytes_;
   std::string source_;
   uint32_t version_ = 0;
   uint64_t alignment_ = kGgufDefaultAlignment;

@@ -64,10 +64,10 @@ std::vector<uint32_t> sorted_order(const std::vector<Item>& items, Name name, co
 
 }  // namespace
 
-GgufParser::GgufParser(std::span<const uint8_t> bytes, std::string source) : reader_(bytes, {}) {
-  file_.bytes_ = bytes;
+GgufParser::GgufParser(std::span<const uint8_t> front, uint64_t file_bytes, std::string source)
+    : front_(front), file_bytes_(file_bytes), reader_(front, {}) {
   file_.source_ = std::move(source);
-  reader_ = ByteReader(bytes, file_.source_);
+  reader_ = ByteReader(front, file_.source_, file_bytes);
 }
 
 void GgufParser::begin(std::string where) {
@@ -151,7 +151,7 @@ Status GgufParser::read_value(GgufEntry& entry) {
     std::string_view ignored;
     for (uint64_t i = 0; i < entry.count; ++i)
       DUNLIN_RETURN_IF_ERROR(read_string(kGgufMaxStringBytes, "a string", ignored));
-    entry.payload = file_.bytes_.subspan(size_t(begin), size_t(reader_.offset() - begin));
+    entry.payload = front_.subspan(size_t(begin), size_t(reader_.offset() - begin));
     return Status::ok();
   }
   const uint64_t size = element_bytes(entry.element_type);
@@ -255,9 +255,9 @@ Status GgufParser::place_tensors(uint64_t data_start) {
       return corrupt("data offset ", tensor.offset, " is not a multiple of the alignment ", file_.alignment_);
     const auto begin = checked_add(data_start, tensor.offset);
     const auto end = begin ? checked_add(*begin, tensor.bytes) : std::nullopt;
-    if (!end || *end > file_.bytes_.size())
+    if (!end || *end > file_bytes_)
       return corrupt("its ", tensor.bytes, " bytes at data offset ", tensor.offset,
-                     " do not fit in the file of ", file_.bytes_.size(),
+                     " do not fit in the file of ", file_bytes_,
                      " bytes; the file is incomplete or damaged, fetch it again");
     if (*begin < previous_end)
       return corrupt("data offset ", tensor.offset, " overlaps the tensor before it, which ends at ",

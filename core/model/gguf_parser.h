@@ -11,8 +11,10 @@ namespace dunlin {
 
 class GgufParser {
  public:
-  GgufParser(std::span<const uint8_t> bytes, std::string source);
+  // The front of a file of file_bytes, or all of it.
+  GgufParser(std::span<const uint8_t> front, uint64_t file_bytes, std::string source);
   Result<GgufFile> parse();
+  uint64_t needed_bytes() const { return reader_.needed_bytes(); }
 
  private:
   Status read_header();
@@ -33,6 +35,8 @@ class GgufParser {
   void begin(std::string where);
 
   GgufFile file_;
+  std::span<const uint8_t> front_;
+  uint64_t file_bytes_;
   ByteReader reader_;
   std::string where_ = "header";
   uint64_t where_offset_ = 0;

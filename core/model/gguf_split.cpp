@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/model/file_front.h"
 #include "core/model/printable.h"
 
 namespace dunlin {
@@ -27,11 +28,14 @@ std::string padded(uint32_t number) {
   return std::string(kDigits - std::min(kDigits, digits.size()), '0') + digits;
 }
 
-Result<GgufPart> open_part(const std::string& path, FileMapOptions options) {
-  DUNLIN_ASSIGN_OR_RETURN(FileMap opened, FileMap::open(path, options));
-  auto map = std::make_unique<FileMap>(std::move(opened));
-  DUNLIN_ASSIGN_OR_RETURN(GgufFile file, GgufFile::parse(map->bytes(), path));
-  return GgufPart{std::move(map), std::move(file)};
+Result<GgufPart> open_part(const std::string& path, InputFileOptions options) {
+  DUNLIN_ASSIGN_OR_RETURN(InputFile opened, InputFile::open(path, options));
+  auto input = std::make_unique<InputFile>(std::move(opened));
+  const auto parse = [&](std::span<const uint8_t> front, uint64_t& needed_bytes) {
+    return GgufFile::parse_front(front, input->size(), path, needed_bytes);
+  };
+  DUNLIN_ASSIGN_OR_RETURN(auto front, parse_file_front<GgufFile>(*input, parse));
+  return GgufPart{std::move(input), std::move(front.bytes), std::move(front.parsed)};
 }
 
 Status check_part(const GgufFile& file, uint32_t index, uint32_t count) {
@@ -60,7 +64,7 @@ Status check_whole(const std::vector<GgufPart>& parts) {
                          " occurs in two parts of the split model");
 }
 
-Result<std::vector<GgufPart>> open_split(const GgufSplitName& name, FileMapOptions options) {
+Result<std::vector<GgufPart>> open_split(const GgufSplitName& name, InputFileOptions options) {
   std::vector<GgufPart> parts;
   for (uint32_t number = 1; number <= name.count; ++number) {
     auto part = open_part(name.path_of(number), options);
@@ -91,7 +95,7 @@ std::string GgufSplitName::path_of(uint32_t part_number) const {
   return str_cat(prefix, "-", padded(part_number), kOf, padded(count), kExtension);
 }
 
-Result<std::vector<GgufPart>> open_gguf_parts(const std::string& path, FileMapOptions options) {
+Result<std::vector<GgufPart>> open_gguf_parts(const std::string& path, InputFileOptions options) {
   DUNLIN_ASSIGN_OR_RETURN(GgufPart opened, open_part(path, options));
   DUNLIN_ASSIGN_OR_RETURN(const uint64_t count, opened.file.get_u64_or("split.count", 1));
   if (count > 1) {

@@ -8,12 +8,14 @@
 
 #include "core/base/status.h"
 #include "core/model/gguf.h"
-#include "platforms/file_map.h"
+#include "platforms/input_file.h"
+#include "platforms/memory.h"
 
 namespace dunlin {
 
 struct GgufPart {
-  std::unique_ptr<FileMap> map;  // null where the bytes belong to the caller
+  std::unique_ptr<InputFile> input;  // null where the bytes belong to the caller
+  LargeBlock header;                 // what file points into; empty likewise
   GgufFile file;
 };
 
@@ -29,6 +31,6 @@ struct GgufSplitName {
 
 // All parts of the model that path belongs to, in order; the first has the metadata. A file that is not split
 // is one part. Checks split.no, split.count, split.tensors.count, and that no tensor occurs twice.
-Result<std::vector<GgufPart>> open_gguf_parts(const std::string& path, FileMapOptions options);
+Result<std::vector<GgufPart>> open_gguf_parts(const std::string& path, InputFileOptions options);
 
 }  // namespace dunlin

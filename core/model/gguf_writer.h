@@ -12,6 +12,7 @@
 
 #include "core/base/status.h"
 #include "core/model/gguf.h"
+#include "core/tensor/tensor.h"
 
 namespace dunlin {
 

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
 #include "core/model/architecture_traits.h"
 #include "core/model/json_check.h"
 #include "core/model/printable.h"
+#include "platforms/file_map.h"
 
 namespace dunlin {
 namespace {
@@ -30,14 +30,25 @@ Result<std::string> read_optional_text(const std::string& path) {
   return read_text(path);
 }
 
-Status load_gguf(ModelFiles& files, const Log& log, const ModelFileOptions& options) {
+// base: where the tensor begins in the file.
+ReadBytes read_from_file(const InputFile* file, uint64_t base) {
+  return [file, base](uint64_t offset, std::span<uint8_t> out) { return file->read(base + offset, out); };
+}
+
+// memory: where the files are not files.
+Status load_gguf(ModelFiles& files, std::span<const uint8_t> memory, const Log& log,
+                 const ModelFileOptions& options) {
   std::vector<const GgufFile*> parts;
   std::vector<NamedTensor> tensors;
   for (const GgufPart& part : files.gguf_parts) {
     parts.push_back(&part.file);
-    for (const GgufTensor& tensor : part.file.tensors())
+    for (const GgufTensor& tensor : part.file.tensors()) {
+      ReadBytes read = part.input != nullptr
+                           ? read_from_file(part.input.get(), tensor.offset)
+                           : read_from_memory(memory.subspan(size_t(tensor.offset), size_t(tensor.bytes)));
       tensors.push_back(
-          {std::string(tensor.name), part.file.view(tensor), part.file.source(), part.map.get()});
+          {std::string(tensor.name), {tensor.type, tensor.shape, std::move(read)}, part.file.source()});
+    }
   }
   DUNLIN_ASSIGN_OR_RETURN(files.config, config_from_gguf(parts));
   const bool paired = find_architecture_traits(files.config.architecture)->gguf_rows_are_paired;
@@ -52,12 +63,13 @@ Status collect_safetensors(const SafetensorsPart& part, const ModelConfig& confi
     std::string name = gguf_name_from_hf(tensor.name);
     if (name.empty()) {
       // Kept under its own name for the warning; its dtype may be one that no weight can have.
-      out.push_back({tensor.name, {}, part.file.source(), part.map.get()});
+      out.push_back({tensor.name, {}, part.file.source()});
       continue;
     }
     if (config.tied_embeddings && name == "output.weight") continue;
-    DUNLIN_ASSIGN_OR_RETURN(const TensorView view, part.file.view(tensor));
-    out.push_back({std::move(name), view, part.file.source(), part.map.get()});
+    DUNLIN_ASSIGN_OR_RETURN(TensorSource weight, part.file.as_weight(tensor));
+    weight.read = read_from_file(part.input.get(), tensor.begin);
+    out.push_back({std::move(name), std::move(weight), part.file.source()});
   }
   return Status::ok();
 }
@@ -66,11 +78,10 @@ Status load_directory(ModelFiles& files, const Log& log, const ModelFileOptions&
   const std::string config_path = files.path + "/config.json";
   DUNLIN_ASSIGN_OR_RETURN(const std::string config_text, read_text(config_path));
   DUNLIN_ASSIGN_OR_RETURN(files.config, config_from_hf(config_text, config_path));
-  DUNLIN_ASSIGN_OR_RETURN(files.safetensors_parts,
-                          open_safetensors_directory(files.path, {options.use_mmap}));
+  DUNLIN_ASSIGN_OR_RETURN(files.safetensors_parts, open_safetensors_directory(files.path, {options.preload}));
   std::vector<NamedTensor> tensors;
   for (const SafetensorsPart& part : files.safetensors_parts) {
-    files.file_bytes += part.map->bytes().size();
+    files.file_bytes += part.input->size();
     DUNLIN_RETURN_IF_ERROR(collect_safetensors(part, files.config, tensors));
   }
   DUNLIN_ASSIGN_OR_RETURN(files.weights,
@@ -111,6 +122,8 @@ struct Signature {
   const char* meaning;
 };
 
+constexpr size_t kSignatureBytes = 32;  // as long as any signature
+
 // What people pass by mistake.
 constexpr Signature kSignatures[] = {
     {"PK\x03\x04",
@@ -125,10 +138,9 @@ constexpr Signature kSignatures[] = {
     {"<html", "a web page, not a model; the download went wrong"},
 };
 
-Status explain_file(const FileMap& file) {
-  const std::string& path = file.path();
-  if (file.bytes().empty()) return Status::corrupt(path, ": the file is empty; fetch it again");
-  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+// text: the first bytes of the file.
+Status explain_file(const std::string& path, std::string_view text) {
+  if (text.empty()) return Status::corrupt(path, ": the file is empty; fetch it again");
   for (const Signature& signature : kSignatures)
     if (text.starts_with(signature.begin)) return Status::unsupported(path, ": is ", signature.meaning);
   if (path.ends_with(".safetensors"))
@@ -142,11 +154,12 @@ Status explain_file(const FileMap& file) {
 }
 
 Status check_is_gguf(const std::string& path) {
-  DUNLIN_ASSIGN_OR_RETURN(const FileMap file, FileMap::open(path));
-  constexpr std::array<uint8_t, 4> kMagic{'G', 'G', 'U', 'F'};
-  if (file.bytes().size() >= kMagic.size() && std::equal(kMagic.begin(), kMagic.end(), file.bytes().begin()))
-    return Status::ok();
-  return explain_file(file);
+  DUNLIN_ASSIGN_OR_RETURN(const InputFile file, InputFile::open(path));
+  std::array<uint8_t, kSignatureBytes> first;
+  const auto known = std::span(first).first(size_t(std::min<uint64_t>(file.size(), first.size())));
+  DUNLIN_RETURN_IF_ERROR(file.read(0, known));
+  const std::string_view text(reinterpret_cast<const char*>(known.data()), known.size());
+  return text.starts_with("GGUF") ? Status::ok() : explain_file(path, text);
 }
 
 }  // namespace
@@ -162,9 +175,9 @@ Result<ModelFiles> open_model_files(const std::string& path, const Log& log, Mod
     return files;
   }
   DUNLIN_RETURN_IF_ERROR(check_is_gguf(path));
-  DUNLIN_ASSIGN_OR_RETURN(files.gguf_parts, open_gguf_parts(path, {options.use_mmap}));
-  for (const GgufPart& part : files.gguf_parts) files.file_bytes += part.map->bytes().size();
-  DUNLIN_RETURN_IF_ERROR(load_gguf(files, log, options));
+  DUNLIN_ASSIGN_OR_RETURN(files.gguf_parts, open_gguf_parts(path, {options.preload}));
+  for (const GgufPart& part : files.gguf_parts) files.file_bytes += part.input->size();
+  DUNLIN_RETURN_IF_ERROR(load_gguf(files, {}, log, options));
   return files;
 }
 
@@ -174,8 +187,8 @@ Result<ModelFiles> open_model_bytes(std::span<const uint8_t> bytes, const std::s
   files.path = source;
   files.file_bytes = bytes.size();
   DUNLIN_ASSIGN_OR_RETURN(GgufFile file, GgufFile::parse(bytes, source));
-  files.gguf_parts.push_back({nullptr, std::move(file)});
-  DUNLIN_RETURN_IF_ERROR(load_gguf(files, log, options));
+  files.gguf_parts.push_back({nullptr, {}, std::move(file)});
+  DUNLIN_RETURN_IF_ERROR(load_gguf(files, bytes, log, options));
   return files;
 }
 

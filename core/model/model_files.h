@@ -1,6 +1,7 @@
 // ModelFiles: everything that was opened for one model: config, weights, and where its tokenizer is
-// described. Owns the maps that the weights and the GGUF metadata point into; move-only, the contents stay
-// where they are. Immutable after opening: any number of threads may read it.
+// described. Owns the files that the weights are read from and the headers that the GGUF metadata points
+// into; move-only, the contents stay where they are. Immutable after opening: any number of threads may read
+// it.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@
 namespace dunlin {
 
 struct ModelFileOptions {
-  bool use_mmap = true;
+  bool preload = false;        // read the files into memory now, and never look at them again
   bool check_tensors = false;  // refuse NaN and infinity; reads every byte
 };
 

@@ -54,18 +54,27 @@ Status check_entry(const SafetensorsEntry& entry, uint64_t data_bytes, std::stri
 }  // namespace
 
 Result<SafetensorsFile> SafetensorsFile::parse(std::span<const uint8_t> bytes, std::string source) {
+  uint64_t ignored = 0;
+  return parse_front(bytes, bytes.size(), std::move(source), ignored);
+}
+
+Result<SafetensorsFile> SafetensorsFile::parse_front(std::span<const uint8_t> front, uint64_t file_bytes,
+                                                     std::string source, uint64_t& needed_bytes) {
   SafetensorsFile file;
-  file.bytes_ = bytes;
   file.source_ = std::move(source);
-  ByteReader reader(bytes, file.source_);
+  ByteReader reader(front, file.source_, file_bytes);
   uint64_t header_bytes = 0;
-  DUNLIN_RETURN_IF_ERROR(reader.read(header_bytes));
+  Status status = reader.read(header_bytes);
+  needed_bytes = reader.needed_bytes();
+  DUNLIN_RETURN_IF_ERROR(status);
   if (header_bytes > std::min(kSafetensorsMaxHeaderBytes, reader.remaining()))
     return Status::corrupt(file.source_, ": a header of ", header_bytes, " bytes at offset 0; ",
                            reader.remaining(), " bytes follow and at most ", kSafetensorsMaxHeaderBytes,
                            " are allowed; the file is incomplete or no SafeTensors file");
   std::span<const uint8_t> header;
-  DUNLIN_RETURN_IF_ERROR(reader.read_bytes(header_bytes, header));
+  status = reader.read_bytes(header_bytes, header);
+  needed_bytes = reader.needed_bytes();
+  DUNLIN_RETURN_IF_ERROR(status);
   if (header.empty() || header[0] != '{')
     return Status::corrupt(file.source_, ": the header at offset 8 does not begin with '{'");
   const std::string_view json(reinterpret_cast<const char*>(header.data()), header.size());
@@ -88,15 +97,15 @@ Result<SafetensorsFile> SafetensorsFile::parse(std::span<const uint8_t> bytes, s
                              " is expected, tensors may neither overlap nor leave a hole");
     covered = tensor.end;
   }
-  if (covered != bytes.size())
+  if (covered != file_bytes)
     return Status::corrupt(file.source_, ": the tensors cover ", covered - data_start, " of ",
                            reader.remaining(), " bytes of data");
   return file;
 }
 
-Result<TensorView> SafetensorsFile::view(const SafetensorsTensor& tensor) const {
+Result<TensorSource> SafetensorsFile::as_weight(const SafetensorsTensor& tensor) const {
   const std::string where = str_cat(source_, ": tensor ", printable(tensor.name), ": ");
-  TensorView out;
+  TensorSource out;
   if (tensor.dtype == "F32") {
     out.type = DType::kF32;
   } else if (tensor.dtype == "F16") {
@@ -114,7 +123,6 @@ Result<TensorView> SafetensorsFile::view(const SafetensorsTensor& tensor) const 
     if (dim == 0) return Status::unsupported(where, "an empty dimension; weights have none");
     out.shape.append(int64_t(dim));
   }
-  out.bytes = bytes_.subspan(size_t(tensor.begin), size_t(tensor.end - tensor.begin));
   return out;
 }
 

@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/model/file_front.h"
 #include "core/model/json_check.h"
 #include "core/model/printable.h"
 #include "core/model/safetensors.h"
+#include "platforms/file_map.h"
 
 namespace dunlin {
 namespace {
@@ -19,11 +21,14 @@ constexpr size_t kMaxShards = 4096;
 
 using WeightMap = std::map<std::string, std::string>;  // tensor -> file
 
-Result<SafetensorsPart> open_part(const std::string& path, FileMapOptions options) {
-  DUNLIN_ASSIGN_OR_RETURN(FileMap opened, FileMap::open(path, options));
-  auto map = std::make_unique<FileMap>(std::move(opened));
-  DUNLIN_ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::parse(map->bytes(), path));
-  return SafetensorsPart{std::move(map), std::move(file)};
+Result<SafetensorsPart> open_part(const std::string& path, InputFileOptions options) {
+  DUNLIN_ASSIGN_OR_RETURN(InputFile opened, InputFile::open(path, options));
+  auto input = std::make_unique<InputFile>(std::move(opened));
+  const auto parse = [&](std::span<const uint8_t> front, uint64_t& needed_bytes) {
+    return SafetensorsFile::parse_front(front, input->size(), path, needed_bytes);
+  };
+  DUNLIN_ASSIGN_OR_RETURN(auto front, parse_file_front<SafetensorsFile>(*input, parse));
+  return SafetensorsPart{std::move(input), std::move(front.parsed)};
 }
 
 // The name must stay inside the directory.
@@ -80,7 +85,7 @@ Status check_index(const WeightMap& index, const std::vector<SafetensorsPart>& p
 }
 
 Result<std::vector<SafetensorsPart>> open_shards(const std::string& directory, const std::string& index_path,
-                                                 FileMapOptions options) {
+                                                 InputFileOptions options) {
   DUNLIN_ASSIGN_OR_RETURN(const WeightMap index, read_index(index_path));
   std::vector<std::string> names;
   for (const auto& [tensor, file] : index) names.push_back(file);
@@ -101,7 +106,7 @@ Result<std::vector<SafetensorsPart>> open_shards(const std::string& directory, c
 }  // namespace
 
 Result<std::vector<SafetensorsPart>> open_safetensors_directory(const std::string& directory,
-                                                                FileMapOptions options) {
+                                                                InputFileOptions options) {
   std::error_code ignored;
   const std::string single = str_cat(directory, "/", kSingleName);
   if (std::filesystem::exists(single, ignored)) {

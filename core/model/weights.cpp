@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "core/base/check.h"
@@ -34,30 +33,30 @@ Shape without_leading_ones(const Shape& shape, int min_rank) {
 }
 
 Status check_shape(const NamedTensor& tensor, const TensorSpec& spec) {
-  if (without_leading_ones(tensor.view.shape, spec.shape.rank()) == spec.shape) return Status::ok();
-  return Status::corrupt(place(tensor), " has shape ", tensor.view.shape.to_string(), "; the config implies ",
-                         spec.shape.to_string());
+  if (without_leading_ones(tensor.tensor.shape, spec.shape.rank()) == spec.shape) return Status::ok();
+  return Status::corrupt(place(tensor), " has shape ", tensor.tensor.shape.to_string(),
+                         "; the config implies ", spec.shape.to_string());
 }
 
 Status check_type(const NamedTensor& tensor, const TensorSpec& spec) {
-  if (spec.shape.rank() > 1 || is_float(tensor.view.type)) return Status::ok();
-  return Status::unsupported(place(tensor), " has type ", dtype_name(tensor.view.type),
+  if (spec.shape.rank() > 1 || is_float(tensor.tensor.type)) return Status::ok();
+  return Status::unsupported(place(tensor), " has type ", dtype_name(tensor.tensor.type),
                              "; vectors must be F32, F16 or BF16");
 }
 
 // Angles are divided by these.
-Status check_rope_factors(const NamedTensor& tensor) {
-  if (tensor.view.type != DType::kF32)
-    return Status::unsupported(place(tensor), " has type ", dtype_name(tensor.view.type),
+Result<std::vector<float>> read_rope_factors(const NamedTensor& tensor) {
+  if (tensor.tensor.type != DType::kF32)
+    return Status::unsupported(place(tensor), " has type ", dtype_name(tensor.tensor.type),
                                "; F32 is expected");
-  for (size_t at = 0; at < tensor.view.bytes.size(); at += sizeof(float)) {
-    float value = 0;
-    std::memcpy(&value, tensor.view.bytes.data() + at, sizeof value);
-    if (!std::isfinite(value) || value <= 0.0f)
-      return Status::corrupt(place(tensor), ": element ", at / sizeof value, " is ", value,
+  std::vector<float> factors(size_t(tensor.tensor.shape.elements()));
+  DUNLIN_RETURN_IF_ERROR(
+      tensor.tensor.read(0, {reinterpret_cast<uint8_t*>(factors.data()), factors.size() * sizeof(float)}));
+  for (size_t i = 0; i < factors.size(); ++i)
+    if (!std::isfinite(factors[i]) || factors[i] <= 0.0f)
+      return Status::corrupt(place(tensor), ": element ", i, " is ", factors[i],
                              "; rotary factors are positive");
-  }
-  return Status::ok();
+  return factors;
 }
 
 bool is_ignored(const NamedTensor& tensor, const ModelConfig& config) {
@@ -74,10 +73,10 @@ void warn_unknown(const std::vector<std::string>& names, const std::string& sour
   log.warning(source, ": ", names.size(), " tensors that the architecture does not use are ignored: ", list);
 }
 
-TensorView f32_view(const std::vector<float>& values) {
-  return {DType::kF32,
-          Shape{int64_t(values.size())},
-          {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)}};
+TensorSource source_of(const std::vector<float>& values) {
+  return source_in_memory({DType::kF32,
+                           Shape{int64_t(values.size())},
+                           {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)}});
 }
 
 }  // namespace
@@ -100,7 +99,7 @@ Result<WeightTable> WeightTable::build(const ModelConfig& config, std::vector<Na
     if (at == tensors.size() || tensors[at].name != spec.name) {
       if (spec.name == kRopeFreqs && config.rope.scaling == RopeScaling::kLlama3) {
         table.rope_freqs_ = llama3_rope_factors(config.rope);
-        table.weights_.push_back({spec.name, f32_view(table.rope_freqs_), "config"});
+        table.weights_.push_back({spec.name, source_of(table.rope_freqs_), "config"});
       } else if (spec.required) {
         return Status::corrupt(source, ": tensor ", printable(spec.name), " ", spec.shape.to_string(),
                                " is missing; the file is incomplete or not of architecture ",
@@ -111,10 +110,12 @@ Result<WeightTable> WeightTable::build(const ModelConfig& config, std::vector<Na
     NamedTensor& tensor = tensors[at++];
     DUNLIN_RETURN_IF_ERROR(check_shape(tensor, spec));
     DUNLIN_RETURN_IF_ERROR(check_type(tensor, spec));
-    if (spec.name == kRopeFreqs) DUNLIN_RETURN_IF_ERROR(check_rope_factors(tensor));
-    tensor.view.shape = spec.shape;
-    table.total_bytes_ += tensor.view.bytes.size();
-    table.weights_.push_back({std::move(tensor.name), tensor.view, std::move(tensor.source), tensor.map,
+    if (spec.name == kRopeFreqs) {
+      DUNLIN_ASSIGN_OR_RETURN(table.rope_freqs_, read_rope_factors(tensor));
+    }
+    tensor.tensor.shape = spec.shape;
+    table.total_bytes_ += tensor.tensor.bytes();
+    table.weights_.push_back({std::move(tensor.name), std::move(tensor.tensor), std::move(tensor.source),
                               permuted && spec.rotary_rows ? config.head_dim : 0});
   }
   for (; at < tensors.size(); ++at) set_aside(tensors[at]);

@@ -1,5 +1,5 @@
 // WeightTable: the tensors of a model under GGUF's names, wherever they came from, each present with the
-// shape that the config implies. Borrows the bytes and the maps; immutable after it is built.
+// shape that the config implies. Borrows what the tensors are read from; immutable after it is built.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,14 @@
 #include "core/base/status.h"
 #include "core/model/config.h"
 #include "core/model/safetensors.h"
-#include "core/tensor/tensor.h"
-#include "platforms/file_map.h"
+#include "core/tensor/tensor_source.h"
 
 namespace dunlin {
 
 struct Weight {
-  std::string name;    // "blk.3.attn_q.weight"
-  TensorView view;     // rows as they lie in the file; perhaps unaligned
-  std::string source;  // file, for messages
-  // The file behind view.bytes; null where the bytes belong to the caller or were computed.
-  const FileMap* map = nullptr;
+  std::string name;     // "blk.3.attn_q.weight"
+  TensorSource tensor;  // rows as they lie in the file
+  std::string source;   // file, for messages
   // 0: rows are in the order of the model. Else heads of this many rows keep rotary pairs side by side
   // (llama's q and k in GGUF), and row r of the model is row source_row(r) of the file. A bias counts
   // elements as rows.
@@ -35,18 +32,13 @@ struct Weight {
     const int64_t in_head = row % paired_head_rows;
     return row - in_head + 2 * (in_head % half) + in_head / half;
   }
-  // Gives the file's pages back after the weight was packed or uploaded; reading it again is still valid.
-  void drop_pages() const {
-    if (map != nullptr) map->drop_pages(view.bytes);
-  }
 };
 
 // A tensor of some file that has already its GGUF name.
 struct NamedTensor {
   std::string name;
-  TensorView view;
+  TensorSource tensor;
   std::string source;
-  const FileMap* map = nullptr;
 };
 
 class WeightTable {
@@ -66,11 +58,13 @@ class WeightTable {
   // Null if there is none; what a config requires is always there.
   const Weight* find(std::string_view name) const;
   const Weight& at(std::string_view name) const;  // DUNLIN_CHECKs
+  // The elements of rope_freqs.weight; empty if there is none.
+  std::span<const float> rope_freqs() const { return rope_freqs_; }
   uint64_t total_bytes() const { return total_bytes_; }
 
  private:
   std::vector<Weight> weights_;
-  std::vector<float> rope_freqs_;  // where computed; the elements stay where they are when the table moves
+  std::vector<float> rope_freqs_;  // the elements stay where they are when the table moves
   uint64_t total_bytes_ = 0;
 };
 

@@ -3,12 +3,14 @@
 // U+FFFD.
 //
 // Under SentencePiece one leading space is dropped where the encoder would have put it: at the start of a
-// text and after an added token.
+// text and after an added token. A stream that goes on from other tokens, as a completion from its prompt, is
+// told so by follow(): decoding all of them at once gives the text of the first ones and then this stream's.
 //
 // Borrows the tokenizer, which must outlive it. One stream, one thread at a time.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "core/text/tokenizer.h"
@@ -18,12 +20,14 @@ namespace dunlin {
 
 struct DetokenizerOptions {
   bool print_control = false;  // control tokens come out as they are spelled
-  bool at_text_start = true;   // false: the stream goes on after normal text, so its first space is real
 };
 
 class Detokenizer {
  public:
   explicit Detokenizer(const Tokenizer& tokenizer, DetokenizerOptions options = {});
+
+  // The tokens before the stream's first, once and before any push. Prints nothing of them.
+  void follow(std::span<const int32_t> ids);
 
   // Appends what this token makes printable; an id that is no token prints nothing.
   void push(int32_t id, std::string& out);
@@ -34,6 +38,8 @@ class Detokenizer {
   std::string flush();
 
  private:
+  void step_over(int32_t id);
+
   const Tokenizer& tokenizer_;
   Utf8Stream stream_;
   bool print_control_;

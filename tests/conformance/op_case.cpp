@@ -49,7 +49,7 @@ Weights upload(const Graph& graph, Device& device) {
       if (value.kind != ValueKind::kWeight || size_t(value.index) != i) continue;
       bytes = random_weight(value, i + 1);
       source.name = value.name;
-      source.tensor = {value.type, value.shape, bytes};
+      source.tensor = source_in_memory({value.type, value.shape, bytes});
       for (const Node& node : graph.nodes)
         for (const ValueId id : node.inputs)
           if (id == ValueId(v) && value.shape.rank() == 2)

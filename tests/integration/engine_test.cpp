@@ -243,3 +243,25 @@ TEST_CASE("the same seed gives the same text in any batch, another seed another"
   CHECK(recorders[0]->wait().tokens != alone);
   CHECK(recorders[1]->wait().tokens == alone);
 }
+
+// A SentencePiece token may begin with a space that stands for the start of a text.
+TEST_CASE("prompt and completion decode to what both of them together do") {
+  const auto model = open_model("tests/data/golden/tiny-mistral/tiny-mistral-bf16.gguf");
+  const Tokenizer& tokenizer = model->tokenizer();
+  const std::vector<int32_t> with_space = encode(*model, "the");
+  const int32_t word = with_space.back();
+  REQUIRE(tokenizer.piece(word).starts_with(' '));
+  EngineOptions options;
+  options.n_ctx = 64;
+  auto engine = open_engine(model, options);
+  for (const std::vector<int32_t>& prompt :
+       {std::vector<int32_t>{tokenizer.bos()}, {tokenizer.bos(), word}, {word, tokenizer.bos()}}) {
+    GenerationRequest request = greedy_request(prompt, 2);
+    request.sampling.logit_bias = {{word, 100.0f}};
+    const Outcome outcome = run(*engine, std::move(request));
+    REQUIRE(outcome.tokens == std::vector<int32_t>{word, word});
+    std::vector<int32_t> all = prompt;
+    all.insert(all.end(), outcome.tokens.begin(), outcome.tokens.end());
+    CHECK(tokenizer.decode(prompt) + outcome.text == tokenizer.decode(all));
+  }
+}

@@ -48,7 +48,7 @@ void add_model_file_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("-m,--model", flags.path,
                  "model: a .gguf file or a Hugging Face directory (default: a small one "
                  "that is built in and tells fairy tales)");
-  app.add_flag("--no-mmap", flags.no_mmap, "read the file instead of mapping it");
+  app.add_flag("--no-mmap", flags.no_mmap, "read the whole file into memory before anything else");
   app.add_flag("--check-tensors", flags.check_tensors, "refuse NaN and infinity in the weights");
   app.add_flag("-v,--verbose", flags.verbose, "more about what happens, on stderr");
   app.add_flag("-q,--quiet", flags.quiet, "only warnings and errors on stderr");

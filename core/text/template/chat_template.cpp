@@ -78,8 +78,10 @@ Result<MarkedText> run(const Template& parsed, const ChatInput& input, const Cha
 constexpr std::string_view kNeedle = "dunlin7needle";
 
 // Whether the conversation renders and shows the needle as text, not inside a printed dict of a content part.
-bool shows_needle(const Template& parsed, std::string_view messages, const ChatTemplate::Traits& traits) {
+bool shows_needle(const Template& parsed, std::string_view messages, const ChatTemplate::Traits& traits,
+                  const RenderClock& clock) {
   Limits limits;
+  limits.clock = clock;
   limits.steps = 100'000;
   limits.time = std::chrono::milliseconds(50);
   auto conversation = jinja::parse_json(messages);
@@ -96,7 +98,7 @@ bool shows_needle(const Template& parsed, std::string_view messages, const ChatT
   return !before.ends_with("'text': '") && !before.ends_with("\"text\": \"");
 }
 
-ChatTemplate::Traits find_traits(const Template& parsed) {
+ChatTemplate::Traits find_traits(const Template& parsed, const RenderClock& clock) {
   const std::string text = str_cat(R"([{"role":"user","content":")", kNeedle, R"("}])");
   const std::string parts =
       str_cat(R"([{"role":"user","content":[{"type":"text","text":")", kNeedle, R"("}]}])");
@@ -111,13 +113,13 @@ ChatTemplate::Traits find_traits(const Template& parsed) {
   takes_text_arguments.takes_text_arguments = true;
 
   ChatTemplate::Traits traits;
-  traits.takes_content_parts = shows_needle(parsed, parts, takes_parts);
-  traits.needs_content_parts = traits.takes_content_parts && !shows_needle(parsed, text, {});
+  traits.takes_content_parts = shows_needle(parsed, parts, takes_parts, clock);
+  traits.needs_content_parts = traits.takes_content_parts && !shows_needle(parsed, text, {}, clock);
   takes_text_arguments.needs_content_parts = traits.needs_content_parts;
   const std::string object_call = call(str_cat("{\"", kNeedle, "\":1}"));
   const std::string text_call = call(str_cat(R"("{\")", kNeedle, R"(\":1}")"));
-  traits.takes_text_arguments =
-      !shows_needle(parsed, object_call, traits) && shows_needle(parsed, text_call, takes_text_arguments);
+  traits.takes_text_arguments = !shows_needle(parsed, object_call, traits, clock) &&
+                                shows_needle(parsed, text_call, takes_text_arguments, clock);
   return traits;
 }
 
@@ -138,15 +140,17 @@ std::string_view default_chat_template() {
   return kChatMl;
 }
 
-Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
+Result<ChatTemplate> ChatTemplate::parse(std::string_view source, RenderClock clock) {
   DUNLIN_ASSIGN_OR_RETURN(auto parsed, jinja::parse_template(source));
-  ChatTemplate chat_template(std::move(parsed));
-  chat_template.traits_ = find_traits(*chat_template.parsed_);
+  ChatTemplate chat_template(std::move(parsed), std::move(clock));
+  chat_template.traits_ = find_traits(*chat_template.parsed_, chat_template.clock_);
   return chat_template;
 }
 
 Result<RenderedPrompt> ChatTemplate::render(const ChatInput& input) const {
-  DUNLIN_ASSIGN_OR_RETURN(MarkedText text, run(*parsed_, input, traits_, Limits{}));
+  Limits limits;
+  limits.clock = clock_;
+  DUNLIN_ASSIGN_OR_RETURN(MarkedText text, run(*parsed_, input, traits_, limits));
   return prompt_of(std::move(text));
 }
 

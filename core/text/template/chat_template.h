@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/text/template/render_clock.h"
 #include "core/text/template/value.h"
 
 namespace dunlin {
@@ -66,7 +67,8 @@ class ChatTemplate {
 
   // Errors: kCorrupt with line:column for a malformed template, kUnsupported for a construct that is left out
   // on purpose (include, import, extends), kResourceExhausted above 1 MiB of source or 64 levels of nesting.
-  static Result<ChatTemplate> parse(std::string_view source);
+  // The clock measures the time that the probes for traits() and every render take.
+  static Result<ChatTemplate> parse(std::string_view source, RenderClock clock = steady_render_clock);
 
   // Errors: kInvalidArgument with exactly its message for raise_exception in the template, and for messages
   // or types that the template cannot work with; kResourceExhausted when a render passes 1e6 steps, 4 MiB of
@@ -76,9 +78,11 @@ class ChatTemplate {
   const Traits& traits() const { return traits_; }
 
  private:
-  explicit ChatTemplate(std::shared_ptr<const jinja::Template> parsed) : parsed_(std::move(parsed)) {}
+  ChatTemplate(std::shared_ptr<const jinja::Template> parsed, RenderClock clock)
+      : parsed_(std::move(parsed)), clock_(std::move(clock)) {}
 
   std::shared_ptr<const jinja::Template> parsed_;
+  RenderClock clock_;
   Traits traits_;
 };
 

@@ -11,8 +11,7 @@ constexpr size_t kElementsPerEntry = 4;
 
 }  // namespace
 
-Heap::Heap(const Limits& limits)
-    : limits_(limits), deadline_(std::chrono::steady_clock::now() + limits.time) {}
+Heap::Heap(const Limits& limits) : limits_(limits), deadline_(limits.clock() + limits.time) {}
 
 // Oldest first: what a container holds is then either older, and already empty, or still held here.
 Heap::~Heap() {
@@ -21,7 +20,7 @@ Heap::~Heap() {
 }
 
 Status Heap::check_time() {
-  if (std::chrono::steady_clock::now() < deadline_) return Status::ok();
+  if (limits_.clock() < deadline_) return Status::ok();
   return Status::exhausted("the template ran for more than ", int64_t(limits_.time.count()),
                            " ms; it loops, or the conversation is too long for it");
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/text/template/render_clock.h"
 #include "core/text/template/value.h"
 
 namespace dunlin::jinja {
@@ -24,7 +25,8 @@ struct Limits {
   size_t elements = 2'000'000;            // of all lists and dicts together; a dict's entry counts as four
   int call_depth = 64;                    // macros in macros
   int eval_depth = 1000;                  // nodes of the syntax tree under evaluation, through all macros
-  std::chrono::milliseconds time{250};
+  std::chrono::milliseconds time{250};    // by the clock
+  RenderClock clock = steady_render_clock;
 };
 
 class Heap {
@@ -61,7 +63,7 @@ class Heap {
   Result<Value> import_at(const Value& value, Origin origin, int depth);
 
   Limits limits_;
-  std::chrono::steady_clock::time_point deadline_;
+  std::chrono::nanoseconds deadline_;  // by limits_.clock
   uint64_t steps_ = 0;
   uint64_t work_since_clock_ = 0;
   size_t text_bytes_ = 0;

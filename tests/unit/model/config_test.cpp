@@ -49,6 +49,18 @@ TEST_CASE("Every architecture of the model files has a graph, and the other way 
     CHECK(find_architecture_traits(architecture->name) != nullptr);
 }
 
+TEST_CASE("A GGUF file's attention window counts for llama only") {
+  for (const ArchitectureTraits& traits : architecture_traits()) {
+    const std::string name = traits.name;
+    const auto config =
+        gguf_config([&](GgufWriter& w) { w.set_u32(name + ".attention.sliding_window", 48); },
+                    {.architecture = name, .qkv_bias = traits.has_qkv_bias, .qk_norm = traits.has_qk_norm});
+    INFO(name << ": " << config.status().message());
+    REQUIRE(config.is_ok());
+    CHECK(config->sliding_window == std::vector<int64_t>(2, name == "llama" ? 48 : 0));
+  }
+}
+
 TEST_CASE("GGUF metadata becomes a config") {
   const ModelConfig c = gguf_config().value();
   CHECK(c.architecture == "llama");

@@ -110,7 +110,7 @@ TEST_CASE("GGUF tensors have reversed shapes, aligned offsets and their own byte
   CHECK(first.offset % 64 == 0);
   CHECK(second.offset == first.offset + 64);
   CHECK(second.bytes == b.size());
-  CHECK(std::equal(b.begin(), b.end(), file.view(second).bytes.begin(), file.view(second).bytes.end()));
+  CHECK(std::equal(b.begin(), b.end(), bytes.begin() + int64_t(second.offset)));
   CHECK(file.find_tensor("c") == nullptr);
 }
 
@@ -174,7 +174,7 @@ TEST_CASE("The writer streams what producers give, and copies metadata of anothe
   CHECK(file.entries().size() == 12);
   CHECK(file.get_u64("n.u32").value() == 8);
   CHECK(file.get_string_array("a.string").value() == from.get_string_array("a.string").value());
-  CHECK(file.view(file.tensors()[0]).bytes[15] == 3);
+  CHECK(map.bytes()[file.tensors()[0].offset + 15] == 3);
 
   GgufWriter again;
   again.copy_metadata(file);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/model/model_files.h"
+#include "platforms/file_map.h"
 #include "tests/unit/model/allocation_watch.h"
 #include "tests/unit/model/raw_gguf.h"
 

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "platforms/file_map.h"
 #include "tests/unit/model/temporary_directory.h"
 #include "tests/unit/model/tiny_model.h"
 
@@ -24,9 +25,16 @@ std::string error_of_file(std::string_view name, std::string_view contents) {
   return error_of(directory.write(name, contents));
 }
 
-TEST_CASE("A GGUF file opens with its config and weights, mapped and read") {
-  for (const bool use_mmap : {true, false}) {
-    const auto model = open_model_files(kGguf, Log(), {.use_mmap = use_mmap});
+std::vector<uint8_t> bytes_of(const TensorSource& tensor) {
+  std::vector<uint8_t> bytes(size_t(tensor.bytes()));
+  REQUIRE(tensor.read(0, bytes).is_ok());
+  return bytes;
+}
+
+TEST_CASE("A GGUF file opens with its config and weights, preloaded or not") {
+  const FileMap file = std::move(FileMap::open(kGguf)).value();
+  for (const bool preload : {true, false}) {
+    const auto model = open_model_files(kGguf, Log(), {.preload = preload});
     REQUIRE(model.status().message() == "");
     CHECK(model->kind == ModelKind::kGguf);
     CHECK(model->config.architecture == "qwen2");
@@ -38,12 +46,13 @@ TEST_CASE("A GGUF file opens with its config and weights, mapped and read") {
     REQUIRE(model->gguf() != nullptr);
     CHECK(model->gguf()->get_string("tokenizer.ggml.pre").value() == "qwen2");
     const Weight& weight = model->weights.at("blk.3.attn_q.weight");
-    CHECK(weight.view.shape == Shape{256, 256});
-    CHECK(weight.view.type == DType::kQ4_K);
-    CHECK(weight.map->is_mapped() == use_mmap);
-    const std::vector<uint8_t> before(weight.view.bytes.begin(), weight.view.bytes.end());
-    weight.drop_pages();
-    CHECK(std::equal(before.begin(), before.end(), weight.view.bytes.begin()));
+    CHECK(weight.tensor.shape == Shape{256, 256});
+    CHECK(weight.tensor.type == DType::kQ4_K);
+    CHECK(model->gguf_parts[0].input->is_preloaded() == preload);
+    const std::vector<uint8_t> bytes = bytes_of(weight.tensor);
+    const GgufTensor& tensor = *model->gguf()->find_tensor("blk.3.attn_q.weight");
+    REQUIRE(bytes.size() == tensor.bytes);
+    CHECK(std::equal(bytes.begin(), bytes.end(), file.bytes().begin() + int64_t(tensor.offset)));
   }
 }
 
@@ -54,7 +63,7 @@ TEST_CASE("A Hugging Face directory opens with its texts") {
   CHECK(model->gguf() == nullptr);
   CHECK(model->config.architecture == "qwen2");
   CHECK(model->file_bytes == 8402640);
-  CHECK(model->weights.at("token_embd.weight").view.type == DType::kBF16);
+  CHECK(model->weights.at("token_embd.weight").tensor.type == DType::kBF16);
   CHECK(model->weights.weights().size() == 50);
   CHECK(model->texts.tokenizer_json.size() == 263775);
   CHECK_FALSE(model->texts.tokenizer_config_json.empty());
@@ -82,15 +91,15 @@ TEST_CASE("Both files of one model give the same config") {
   REQUIRE(gguf->weights.weights().size() == hf->weights.weights().size());
   for (size_t i = 0; i < gguf->weights.weights().size(); ++i) {
     CHECK(gguf->weights.weights()[i].name == hf->weights.weights()[i].name);
-    CHECK(gguf->weights.weights()[i].view.shape == hf->weights.weights()[i].view.shape);
+    CHECK(gguf->weights.weights()[i].tensor.shape == hf->weights.weights()[i].tensor.shape);
   }
 }
 
 TEST_CASE("A model moves without its contents moving") {
   auto first = open_model_files(kGguf, Log());
-  const uint8_t* data = first->weights.at("output_norm.weight").view.bytes.data();
+  const std::vector<uint8_t> bytes = bytes_of(first->weights.at("output_norm.weight").tensor);
   const ModelFiles second = std::move(first).value();
-  CHECK(second.weights.at("output_norm.weight").view.bytes.data() == data);
+  CHECK(bytes_of(second.weights.at("output_norm.weight").tensor) == bytes);
   CHECK(second.gguf()->find_tensor("output_norm.weight") != nullptr);
 }
 
@@ -100,9 +109,10 @@ TEST_CASE("A model in memory opens in place") {
   REQUIRE(model.status().message() == "");
   CHECK(model->file_bytes == bytes.size());
   const Weight& weight = model->weights.at("blk.0.attn_q.weight");
-  CHECK(weight.map == nullptr);
   CHECK(weight.rows_are_permuted());
-  CHECK(weight.view.bytes.data() > bytes.data());
+  const GgufTensor& tensor = *model->gguf()->find_tensor("blk.0.attn_q.weight");
+  const std::vector<uint8_t> read = bytes_of(weight.tensor);
+  CHECK(std::equal(read.begin(), read.end(), bytes.begin() + int64_t(tensor.offset)));
 }
 
 TEST_CASE("What is no model is explained") {

@@ -24,14 +24,14 @@ TEST_CASE("SafeTensors headers give names, types, shapes and bytes") {
   const SafetensorsFile file = SafetensorsFile::parse(bytes, "m.safetensors").value();
   REQUIRE(file.tensors().size() == 2);
   CHECK(file.tensors()[0].name == "a");
-  const TensorView a = file.view(file.tensors()[0]).value();
+  const TensorSource a = file.as_weight(file.tensors()[0]).value();
   CHECK(a.type == DType::kBF16);
   CHECK(a.shape == Shape{2, 2});
-  CHECK(a.bytes.size() == 8);
-  CHECK(a.bytes[7] == 7);
-  const TensorView b = file.view(file.tensors()[1]).value();
+  CHECK(a.bytes() == 8);
+  CHECK(bytes[file.tensors()[0].end - 1] == 7);
+  const TensorSource b = file.as_weight(file.tensors()[1]).value();
   CHECK(b.type == DType::kF32);
-  CHECK(b.bytes[0] == 8);
+  CHECK(bytes[file.tensors()[1].begin] == 8);
 }
 
 TEST_CASE("Empty tensors and scalars are legal in a file, but no weights") {
@@ -41,9 +41,9 @@ TEST_CASE("Empty tensors and scalars are legal in a file, but no weights") {
                                        12);
   const SafetensorsFile file = SafetensorsFile::parse(bytes, "m.safetensors").value();
   REQUIRE(file.tensors().size() == 3);
-  CHECK_THAT(file.view(file.tensors()[0]).message(), Contains("'none'") && Contains("empty dimension"));
-  CHECK_THAT(file.view(file.tensors()[1]).message(), Contains("'one'") && Contains("0 dimensions"));
-  CHECK_THAT(file.view(file.tensors()[2]).message(), Contains("'int'") && Contains("dtype I64"));
+  CHECK_THAT(file.as_weight(file.tensors()[0]).message(), Contains("'none'") && Contains("empty dimension"));
+  CHECK_THAT(file.as_weight(file.tensors()[1]).message(), Contains("'one'") && Contains("0 dimensions"));
+  CHECK_THAT(file.as_weight(file.tensors()[2]).message(), Contains("'int'") && Contains("dtype I64"));
 }
 
 TEST_CASE("SafeTensors ranges must cover the data exactly") {

@@ -8,6 +8,7 @@
 #include "core/model/gguf_writer.h"
 #include "core/model/model_files.h"
 #include "core/quant/format.h"
+#include "platforms/file_map.h"
 #include "tests/unit/model/tiny_model.h"
 
 using namespace dunlin;
@@ -60,8 +61,8 @@ TEST_CASE("Vectors may be of any float type and of no quantized one") {
   const auto build_with = [&](DType type) {
     std::vector<NamedTensor> tensors;
     for (const Weight& weight : model->weights.weights()) {
-      tensors.push_back({weight.name, weight.view, "tiny.gguf"});
-      if (weight.name == "output_norm.weight") tensors.back().view.type = type;
+      tensors.push_back({weight.name, weight.tensor, "tiny.gguf"});
+      if (weight.name == "output_norm.weight") tensors.back().tensor.type = type;
     }
     return WeightTable::build(model->config, std::move(tensors), false, "tiny.gguf", Log())
         .status()
@@ -134,11 +135,12 @@ TEST_CASE("source_row undoes the pairing of rows within each head") {
   for (int64_t r = 0; r < 12; ++r) CHECK(weight.source_row(r) == expected[r]);
 }
 
-std::vector<float> decoded_row(const TensorView& view, int64_t row, int64_t n_rows) {
-  const uint64_t n = uint64_t(view.shape.elements() / n_rows);
+std::vector<float> decoded_row(const TensorSource& tensor, int64_t row, int64_t n_rows) {
+  const uint64_t n = uint64_t(tensor.shape.elements() / n_rows);
+  std::vector<uint8_t> blocks(row_bytes(tensor.type, n));
+  REQUIRE(tensor.read(uint64_t(row) * blocks.size(), blocks).is_ok());
   std::vector<float> out(n);
-  quant_format(view.type).dequantize(view.bytes.data() + uint64_t(row) * row_bytes(view.type, n), out.data(),
-                                     n);
+  quant_format(tensor.type).dequantize(blocks.data(), out.data(), n);
   return out;
 }
 
@@ -146,13 +148,13 @@ std::vector<float> decoded_row(const TensorView& view, int64_t row, int64_t n_ro
 // rounding of a 16-bit type: bf16 has 8 bits of mantissa.
 void check_same_rows(const Weight& gguf, const Weight& hf) {
   CAPTURE(gguf.name);
-  REQUIRE(gguf.view.shape == hf.view.shape);
-  const Shape& shape = gguf.view.shape;
+  REQUIRE(gguf.tensor.shape == hf.tensor.shape);
+  const Shape& shape = gguf.tensor.shape;
   const int64_t n_rows = shape.rank() == 1 ? shape[0] : shape.n_rows();
   int64_t n_different = 0;
   for (int64_t r = 0; r < n_rows; ++r) {
-    const std::vector<float> a = decoded_row(gguf.view, gguf.source_row(r), n_rows);
-    const std::vector<float> b = decoded_row(hf.view, r, n_rows);
+    const std::vector<float> a = decoded_row(gguf.tensor, gguf.source_row(r), n_rows);
+    const std::vector<float> b = decoded_row(hf.tensor, r, n_rows);
     for (size_t i = 0; i < a.size(); ++i) n_different += std::abs(a[i] - b[i]) > std::abs(b[i]) / 256 + 1e-6f;
   }
   CHECK(n_different == 0);
@@ -184,14 +186,14 @@ TEST_CASE("Llama 3's factors are computed for SafeTensors as GGUF files store th
   REQUIRE(gguf.status().message() == "");
   REQUIRE(hf.status().message() == "");
   REQUIRE(hf->config.rope.scaling == RopeScaling::kLlama3);
-  const TensorView& stored = gguf->weights.at("rope_freqs.weight").view;
-  const TensorView& computed = hf->weights.at("rope_freqs.weight").view;
+  const TensorSource& stored = gguf->weights.at("rope_freqs.weight").tensor;
+  const TensorSource& computed = hf->weights.at("rope_freqs.weight").tensor;
   REQUIRE(stored.shape == computed.shape);
-  for (int64_t i = 0; i < stored.shape[0]; ++i) {
-    float a = 0, b = 0;
-    std::memcpy(&a, stored.bytes.data() + i * 4, 4);
-    std::memcpy(&b, computed.bytes.data() + i * 4, 4);
-    CHECK(a == Approx(b).epsilon(1e-6));
+  const std::vector<float> a = decoded_row(stored, 0, 1), b = decoded_row(computed, 0, 1);
+  for (size_t i = 0; i < a.size(); ++i) {
+    CHECK(a[i] == Approx(b[i]).epsilon(1e-6));
+    CHECK(gguf->weights.rope_freqs()[i] == a[i]);
+    CHECK(hf->weights.rope_freqs()[i] == b[i]);
   }
 }
 

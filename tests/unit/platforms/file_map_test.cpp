@@ -1,38 +1,19 @@
 #include "platforms/file_map.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "platforms/atomic_file.h"
+#include "tests/unit/platforms/pattern_file.h"
 
 using namespace dunlin;
 using Catch::Matchers::Contains;
+using dunlin::test::PatternFile;
 
 namespace {
-
-// A file of three pages and a bit; byte i is i mod 251. Gone with the object.
-class PatternFile {
- public:
-  PatternFile() : path_((std::filesystem::temp_directory_path() / "dunlin-map-XXXXXX").string()) {
-    ::close(::mkstemp(path_.data()));
-    std::ofstream out(path_, std::ios::binary);
-    for (size_t i = 0; i < kSize; ++i) out.put(char(i % 251));
-  }
-  ~PatternFile() { std::filesystem::remove(path_); }
-  PatternFile(const PatternFile&) = delete;
-  PatternFile& operator=(const PatternFile&) = delete;
-
-  static constexpr size_t kSize = 3 * 4096 + 100;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 bool has_pattern(const FileMap& map) {
   for (size_t i = 0; i < map.bytes().size(); ++i)

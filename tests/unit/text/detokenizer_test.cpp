@@ -98,8 +98,16 @@ TEST_CASE("SentencePiece drops the space that the encoder put") {
     CHECK(tokenizer->decode(encode(*tokenizer, text, kPlain)) == text);
   }
 
-  Detokenizer later(*tokenizer, {.at_text_start = false});
-  CHECK(later.push(word) == " a");
+  const auto after = [&](std::vector<int32_t> before) {
+    Detokenizer later(*tokenizer);
+    later.follow(before);
+    return later.push(word);
+  };
+  CHECK(after({}) == "a");
+  CHECK(after({bos}) == "a");
+  CHECK(after({word}) == " a");
+  CHECK(after({bos, word, tag}) == "a");
+  CHECK(after({tag, word}) == " a");
 }
 
 TEST_CASE("a prefix before the first piece only is dropped there only") {
@@ -109,7 +117,17 @@ TEST_CASE("a prefix before the first piece only is dropped there only") {
   const auto tokenizer = make_tokenizer(std::move(spec));
   for (const std::string text : {"a<t> b", "<t>b", "<t> b", " a", "a"}) {
     INFO("'" << text << "'");
-    CHECK(tokenizer->decode(encode(*tokenizer, text, kPlain)) == text);
+    const std::vector<int32_t> ids = encode(*tokenizer, text, kPlain);
+    CHECK(tokenizer->decode(ids) == text);
+    // A stream that goes on from any point of the text prints the rest of it.
+    for (size_t cut = 0; cut < ids.size(); ++cut) {
+      const std::vector<int32_t> before(ids.begin(), ids.begin() + int64_t(cut));
+      Detokenizer rest(*tokenizer);
+      rest.follow(before);
+      std::string whole = tokenizer->decode(before);
+      for (size_t i = cut; i < ids.size(); ++i) rest.push(ids[i], whole);
+      CHECK(whole == text);
+    }
   }
 }
 

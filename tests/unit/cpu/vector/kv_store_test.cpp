@@ -1,114 +1,122 @@
-// What lies in a KV block after kv_store (kv_layout.h), on every instruction set.
-#include <algorithm>
+// kv_store writes exactly the bytes that the layout's drawing says, and no other.
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <random>
+#include <vector>
 
-#include "core/base/aligned_buffer.h"
-#include "core/base/half.h"
+#include "tests/unit/cpu/vector/guarded_array.h"
+#include "tests/unit/cpu/vector/kv_oracle.h"
+#include "tests/unit/cpu/vector/random_values.h"
 #include "tests/unit/cpu/vector/runnable_vector_tables.h"
 
 namespace dunlin::cpu {
 namespace {
 
-constexpr int kHeads = 3;
-constexpr int kIndex = 37;
+constexpr int kHeadDims[] = {16, 24, 32, 40, 64, 72, 80, 96, 120, 128, 256};
+constexpr int kIndices[] = {0, 1, 15, 16, 17, 63, 100, 127};
+constexpr KvType kTypes[] = {KvType::kF16, KvType::kQ8_0};
+
+using Block = GuardedArray<uint8_t>;
 
 struct Token {
-  std::vector<float> k, v;
+  GuardedArray<float> key, value;
+  Token(const KvLayout& layout, uint32_t seed, float deviation)
+      : key(random_values(layout.n_kv_heads * layout.head_dim, seed, deviation)),
+        value(random_values(layout.n_kv_heads * layout.head_dim, seed + 1, deviation)) {}
 };
 
-Token make_token(int head_dim) {
-  std::mt19937 rng(7);
-  std::normal_distribution<float> normal;
-  Token token;
-  for (std::vector<float>* part : {&token.k, &token.v}) {
-    part->resize(size_t(kHeads * head_dim));
-    for (float& value : *part) value = normal(rng);
-  }
-  token.k[size_t(head_dim) + 1] = 1e-6f;  // subnormal as f16
-  return token;
+void oracle_store_heads(const KvLayout& layout, Block& block, int index, int head_begin, int head_end,
+                        const Token& token) {
+  for (int head = head_begin; head < head_end; ++head)
+    oracle_store(layout, block.data(), index, head, token.key.data() + head * layout.head_dim,
+                 token.value.data() + head * layout.head_dim);
 }
 
-// The block after the token's heads 1 and 2 are stored, all else 0xA5.
-AlignedBuffer store(const VectorKernelTable& table, const KvLayout& layout, const Token& token) {
-  AlignedBuffer block{size_t(layout.block_bytes)};
-  std::fill_n(block.data(), layout.block_bytes, uint8_t(0xA5));
-  table.kv_store(&layout, block.data(), kIndex, 1, kHeads, token.k.data(), token.v.data());
-  return block;
-}
-
-uint16_t half_at(const uint8_t* p, int64_t index) {
-  uint16_t half;
-  std::memcpy(&half, p + 2 * index, sizeof half);
-  return half;
-}
-
-TEST_CASE("an F16 block holds keys by groups of 16 and values by token, rounded to nearest") {
-  for (const int head_dim : {16, 24, 72, 128}) {
-    const KvLayout layout = make_kv_layout(KvType::kF16, kHeads, head_dim);
-    Token token = make_token(head_dim);
-    token.v[size_t(head_dim)] = 1e9f;
-    token.v[size_t(head_dim) + 1] = -1e9f;
-    for (const VectorKernelTable* table : runnable_vector_tables()) {
-      INFO(table->isa << " head_dim " << head_dim);
-      const AlignedBuffer block = store(*table, layout, token);
-      for (int head = 1; head < kHeads; ++head) {
-        const uint8_t* const page = block.data() + head * layout.head_bytes;
-        for (int d = 0; d < head_dim; ++d) {
-          const size_t at = size_t(head * head_dim + d);
-          const int64_t key = (int64_t(kIndex / 16) * head_dim + d) * 16 + kIndex % 16;
-          REQUIRE(half_at(page, key) == f32_to_f16(token.k[at]));
-          const float value = std::fmin(std::fmax(token.v[at], -65504.0f), 65504.0f);
-          REQUIRE(half_at(page + layout.v_offset, kIndex * layout.padded_head_dim + d) == f32_to_f16(value));
-        }
-      }
-      REQUIRE(block.data()[0] == 0xA5);  // head 0 was not asked for
-      REQUIRE(half_at(block.data() + layout.head_bytes, kIndex % 16 + 1) == 0xA5A5);  // nor another key
-    }
-  }
-}
-
-// x within half a step of q * scale, and the scale that of the largest value.
-void check_quantized(const float* x, int n, float scale, const int8_t* q) {
-  float largest = 0;
-  for (int i = 0; i < n; ++i) largest = std::fmax(largest, std::fabs(x[i]));
-  REQUIRE(scale == f16_to_f32(f32_to_f16(largest / 127.0f)));
-  for (int i = 0; i < n; ++i) {
-    const float exact = std::fmin(std::fmax(x[i] / scale, -127.0f), 127.0f);
-    REQUIRE(std::fabs(float(q[i]) - exact) <= 0.5001f);
-  }
-}
-
-TEST_CASE("a Q8_0 block holds a scale per 32 dimensions, biased keys and values") {
-  for (const int head_dim : {16, 72, 128}) {
-    const KvLayout layout = make_kv_layout(KvType::kQ8_0, kHeads, head_dim);
-    const Token token = make_token(head_dim);
-    for (const VectorKernelTable* table : runnable_vector_tables()) {
-      INFO(table->isa << " head_dim " << head_dim);
-      const AlignedBuffer block = store(*table, layout, token);
-      for (int head = 1; head < kHeads; ++head) {
-        const uint8_t* const page = block.data() + head * layout.head_bytes;
-        for (int b = 0; b < layout.scale_blocks; ++b) {
-          const int begin = 32 * b, n = std::min(32, head_dim - begin);
-          int8_t key[32], value[32];
-          for (int i = 0; i < n; ++i) {
-            const int d = begin + i;
-            key[i] = int8_t(
-                page[(int64_t(kIndex / 16) * head_dim + d / 4 * 4) * 16 + 4 * (kIndex % 16) + d % 4] - 128);
-            value[i] = int8_t(page[layout.v_offset + kIndex * layout.padded_head_dim + d]);
-          }
-          const int64_t key_scale = (kIndex / 16 * layout.scale_blocks + b) * 16 + kIndex % 16;
-          check_quantized(token.k.data() + head * head_dim + begin, n,
-                          f16_to_f32(half_at(page + layout.k_scales_offset, key_scale)), key);
-          check_quantized(token.v.data() + head * head_dim + begin, n,
-                          f16_to_f32(half_at(page + layout.v_scales_offset, b * 128 + kIndex)), value);
+TEST_CASE("kv_store writes the layout's bytes and no other", "[cpu][vector]") {
+  for (const KvType type : kTypes) {
+    for (const int head_dim : kHeadDims) {
+      const KvLayout layout = make_kv_layout(type, 3, head_dim);
+      for (const VectorKernelTable* table : runnable_vector_tables()) {
+        Block got(size_t(layout.block_bytes)), expected(size_t(layout.block_bytes));
+        for (const int index : kIndices) {
+          INFO(table->isa << " " << kv_type_name(type) << " head_dim " << head_dim << " index " << index);
+          const Token token(layout, uint32_t(index), 2.0f);
+          table->kv_store(&layout, got.data(), index, 0, 3, token.key.data(), token.value.data());
+          oracle_store_heads(layout, expected, index, 0, 3, token);
+          REQUIRE(got.same_bits(expected));
+          REQUIRE(got.front_intact());
         }
       }
     }
   }
+}
+
+TEST_CASE("kv_store leaves the heads outside its range alone", "[cpu][vector]") {
+  for (const KvType type : kTypes) {
+    const KvLayout layout = make_kv_layout(type, 4, 64);
+    for (const VectorKernelTable* table : runnable_vector_tables()) {
+      INFO(table->isa << " " << kv_type_name(type));
+      Block got(size_t(layout.block_bytes)), expected(size_t(layout.block_bytes));
+      const Token token(layout, 7, 1.0f);
+      table->kv_store(&layout, got.data(), 5, 1, 3, token.key.data(), token.value.data());
+      table->kv_store(&layout, got.data(), 5, 2, 2, token.key.data(), token.value.data());
+      oracle_store_heads(layout, expected, 5, 1, 3, token);
+      REQUIRE(got.same_bits(expected));
+    }
+  }
+}
+
+TEST_CASE("kv_store keeps zeros, tiny and huge values finite", "[cpu][vector]") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const KvType type : kTypes) {
+    const KvLayout layout = make_kv_layout(type, 1, 64);
+    for (const VectorKernelTable* table : runnable_vector_tables()) {
+      for (const float scale : {0.0f, 1e-30f, 1e-7f, 1e5f, 1e30f, infinity}) {
+        INFO(table->isa << " " << kv_type_name(type) << " values of " << scale);
+        Token token(layout, 9, 0.0f);
+        for (size_t d = 0; d < 64; ++d) token.key[d] = token.value[d] = d % 2 == 0 ? scale : -scale;
+        Block got(size_t(layout.block_bytes)), expected(size_t(layout.block_bytes));
+        table->kv_store(&layout, got.data(), 3, 0, 1, token.key.data(), token.value.data());
+        oracle_store_heads(layout, expected, 3, 0, 1, token);
+        REQUIRE(got.same_bits(expected));
+        for (int d = 0; d < 64; ++d) REQUIRE(std::isfinite(oracle_value(layout, got.data(), 3, 0, d)));
+        if (type == KvType::kF16 && scale > 70000.0f) {
+          CHECK(oracle_key(layout, got.data(), 3, 0, 0) == 65504.0);
+          CHECK(oracle_key(layout, got.data(), 3, 0, 1) == -65504.0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a stored Q8_0 value is within half a step", "[cpu][vector]") {
+  const KvLayout layout = make_kv_layout(KvType::kQ8_0, 1, 128);
+  const Token token(layout, 11, 1.0f);
+  for (const VectorKernelTable* table : runnable_vector_tables()) {
+    INFO(table->isa);
+    Block block(size_t(layout.block_bytes));
+    table->kv_store(&layout, block.data(), 99, 0, 1, token.key.data(), token.value.data());
+    for (int begin = 0; begin < 128; begin += 32) {
+      float largest_key = 0.0f, largest_value = 0.0f;
+      for (int d = begin; d < begin + 32; ++d) {
+        largest_key = std::max(largest_key, std::abs(token.key[size_t(d)]));
+        largest_value = std::max(largest_value, std::abs(token.value[size_t(d)]));
+      }
+      // Half a step, and what f16 takes from the scale, which the largest value sees 127 times.
+      const double steps = 0.5 / 127.0 + 1.0 / 2048.0;
+      for (int d = begin; d < begin + 32; ++d) {
+        CHECK(std::abs(oracle_key(layout, block.data(), 99, 0, d) - token.key[size_t(d)]) <=
+              steps * largest_key);
+        CHECK(std::abs(oracle_value(layout, block.data(), 99, 0, d) - token.value[size_t(d)]) <=
+              steps * largest_value);
+      }
+    }
+  }
+}
+
+TEST_CASE("head dimensions that the layout takes", "[cpu][vector]") {
+  for (const int head_dim : kHeadDims) CHECK(supports_kv_head_dim(head_dim));
+  for (const int head_dim : {0, 8, 15, 17, 20, 257, 264, 512}) CHECK_FALSE(supports_kv_head_dim(head_dim));
 }
 
 }  // namespace

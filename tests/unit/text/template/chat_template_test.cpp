@@ -11,7 +11,7 @@ using Catch::Matchers::Contains;
 using jinja::Value;
 
 Result<RenderedPrompt> chat(std::string_view source, std::string_view messages) {
-  const auto parsed = ChatTemplate::parse(source);
+  const auto parsed = parse_untimed(source);
   if (!parsed.is_ok()) return parsed.status();
   ChatInput input;
   input.messages = json(messages);
@@ -53,8 +53,8 @@ TEST_CASE("arguments of tool calls reach the template as it wants them", "[templ
   CHECK(text_of(chat(wants_object, broken_call)) == R"("{oops")");
   CHECK(text_of(chat(wants_text, call)) == R"({"a":  1})");
   CHECK(text_of(chat(wants_text, object_call)) == R"({"a": 1})");
-  CHECK_FALSE(ChatTemplate::parse(wants_object)->traits().takes_text_arguments);
-  CHECK(ChatTemplate::parse(wants_text)->traits().takes_text_arguments);
+  CHECK_FALSE(parse_untimed(wants_object)->traits().takes_text_arguments);
+  CHECK(parse_untimed(wants_text)->traits().takes_text_arguments);
 }
 
 TEST_CASE("content parts reach the template as it wants them", "[template]") {
@@ -75,10 +75,10 @@ TEST_CASE("content parts reach the template as it wants them", "[template]") {
   CHECK(text_of(chat(parts_only, text)) == "<a>");
   CHECK_THAT(text_of(chat(text_only, image)), Contains("messages[0]") && Contains("content[0]"));
   CHECK(text_of(chat(either, image)) == "<>");
-  CHECK_FALSE(ChatTemplate::parse(text_only)->traits().takes_content_parts);
-  CHECK(ChatTemplate::parse(either)->traits().takes_content_parts);
-  CHECK_FALSE(ChatTemplate::parse(either)->traits().needs_content_parts);
-  CHECK(ChatTemplate::parse(parts_only)->traits().needs_content_parts);
+  CHECK_FALSE(parse_untimed(text_only)->traits().takes_content_parts);
+  CHECK(parse_untimed(either)->traits().takes_content_parts);
+  CHECK_FALSE(parse_untimed(either)->traits().needs_content_parts);
+  CHECK(parse_untimed(parts_only)->traits().needs_content_parts);
 }
 
 TEST_CASE("malformed messages are refused by name", "[template]") {
@@ -104,14 +104,14 @@ TEST_CASE("request variables reach the template but never replace its functions"
   ChatInput input;
   input.messages = json("[]");
   input.extra = json("[]");
-  CHECK_FALSE(ChatTemplate::parse("x")->render(input).is_ok());
+  CHECK_FALSE(parse_untimed("x")->render(input).is_ok());
   input.extra = Value();
   input.tools = json("{}");
-  CHECK_FALSE(ChatTemplate::parse("x")->render(input).is_ok());
+  CHECK_FALSE(parse_untimed("x")->render(input).is_ok());
 }
 
 TEST_CASE("no tools are none, and so is an empty list of them", "[template]") {
-  const auto parsed = ChatTemplate::parse("{{ tools is none }}{{ documents is none }}");
+  const auto parsed = parse_untimed("{{ tools is none }}{{ documents is none }}");
   ChatInput input;
   input.messages = json("[]");
   CHECK(text_of(parsed->render(input)) == "TrueTrue");
@@ -124,7 +124,7 @@ TEST_CASE("no tools are none, and so is an empty list of them", "[template]") {
 
 TEST_CASE("strftime_now exists only with a clock", "[template]") {
   const auto parsed =
-      ChatTemplate::parse("{{ strftime_now('%d %b %Y') if strftime_now is defined else 'no clock' }}");
+      parse_untimed("{{ strftime_now('%d %b %Y') if strftime_now is defined else 'no clock' }}");
   ChatInput input;
   input.messages = json("[]");
   CHECK(text_of(parsed->render(input)) == "no clock");
@@ -139,7 +139,7 @@ TEST_CASE("strftime_now exists only with a clock", "[template]") {
 }
 
 TEST_CASE("a render leaves the request and the template as they were", "[template]") {
-  const auto parsed = ChatTemplate::parse(
+  const auto parsed = parse_untimed(
       "{% set _ = messages.append(1) %}{% set _ = messages[0].update(role='x') %}{{ messages[0].role }}{{ "
       "messages|length }}");
   REQUIRE(parsed.is_ok());
@@ -149,7 +149,7 @@ TEST_CASE("a render leaves the request and the template as they were", "[templat
 }
 
 TEST_CASE("one template renders from many threads", "[template]") {
-  const auto parsed = ChatTemplate::parse(default_chat_template());
+  const auto parsed = parse_untimed(default_chat_template());
   REQUIRE(parsed.is_ok());
   ChatInput input;
   input.messages = json(R"([{"role": "user", "content": "Hi"}])");

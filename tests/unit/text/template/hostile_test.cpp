@@ -1,4 +1,4 @@
-// Templates that attack: every limit ends them with a Status, in bounded time and memory.
+// Templates that attack: every limit ends them with a Status, in bounded work and memory.
 #include <catch2/catch.hpp>
 #include <chrono>
 
@@ -20,13 +20,15 @@ std::string repeated(std::string_view text, size_t count) {
   return out;
 }
 
-// The render must fail by a limit, with the place where, and soon.
+// The render must fail by a limit other than time, with the place where.
 void check_exhausted(const std::string& source, std::string_view variables = "{}") {
   INFO(source.substr(0, 200));
-  const auto begin = std::chrono::steady_clock::now();
-  const auto prompt = render(source, variables);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  CHECK(seconds.count() < 5.0);  // 0.25 s and four probes, on a machine that may be busy
+  // While parsing, an hour goes by at every look: the probes would run the attack four times more.
+  std::chrono::nanoseconds now(0), per_look = std::chrono::hours(1);
+  const auto parsed = ChatTemplate::parse(source, [&] { return now += per_look; });
+  REQUIRE(parsed.is_ok());
+  per_look = std::chrono::nanoseconds(0);
+  const auto prompt = render(*parsed, variables);
   REQUIRE_FALSE(prompt.is_ok());
   INFO(prompt.status().message());
   CHECK(prompt.status().code() == StatusCode::kResourceExhausted);
@@ -34,7 +36,7 @@ void check_exhausted(const std::string& source, std::string_view variables = "{}
 }
 
 StatusCode parse_code(const std::string& source) {
-  return ChatTemplate::parse(source).status().code();
+  return parse_untimed(source).status().code();
 }
 
 }  // namespace
@@ -119,7 +121,8 @@ TEST_CASE("strings and lists are bounded before they are made", "[template][host
       "{% set ns = namespace(l=[1]) %}{% for i in range(64) %}{% set ns.l = ns.l + ns.l %}{% endfor %}");
   check_exhausted("{% set x = 'x' * 4000000 %}{% for i in range(1000) %}{{ x }}{% endfor %}");
   check_exhausted(
-      "{% set l = [] %}{% for i in range(1000) %}{% set _ = l.append('x' * 4000000) %}{% endfor %}");
+      "{% set l = [] %}{% for i in range(1000) %}{% set _ = l.append('xxxxxxxxxxxxxxxx' * 250000) %}{% "
+      "endfor %}");
 }
 
 TEST_CASE("shared and cyclic data cannot be walked for ever", "[template][hostile]") {
@@ -178,7 +181,7 @@ TEST_CASE("attribute tricks reach nothing", "[template][hostile]") {
 TEST_CASE("files and other templates are refused by name", "[template][hostile]") {
   for (const std::string_view tag : {"include 'x'", "import 'x' as y", "from 'x' import y", "extends 'x'",
                                      "block b", "call f()", "do f()"}) {
-    const auto parsed = ChatTemplate::parse(str_cat("ab\n {% ", tag, " %}"));
+    const auto parsed = parse_untimed(str_cat("ab\n {% ", tag, " %}"));
     REQUIRE_FALSE(parsed.is_ok());
     CHECK(parsed.status().code() == StatusCode::kUnsupported);
     CHECK_THAT(parsed.status().message(),
@@ -217,13 +220,13 @@ TEST_CASE("cut and changed templates fail cleanly", "[template][hostile]") {
   for (const std::string_view name : {"llama3.2.jinja", "hermes_tools.jinja", "mistral.jinja"}) {
     const std::string source = read_template_data(name);
     for (size_t end = 0; end < source.size(); end += 7) {
-      const auto parsed = ChatTemplate::parse(source.substr(0, end));
+      const auto parsed = parse_untimed(source.substr(0, end));
       if (!parsed.is_ok()) CHECK_THAT(parsed.status().message(), Contains("chat template:"));
     }
     for (size_t i = 0; i < 200; ++i) {
       std::string changed = source;
       changed[(i * 7919) % changed.size()] = "{}%()[]'\"|.~-#\\\0\xff"[i % 17];
-      const auto parsed = ChatTemplate::parse(changed);
+      const auto parsed = parse_untimed(changed);
       if (!parsed.is_ok()) CHECK_THAT(parsed.status().message(), Contains("chat template:"));
     }
   }

@@ -28,13 +28,21 @@ jinja::Value read_template_json(std::string_view name) {
   return json(read_template_data(name));
 }
 
+Result<ChatTemplate> parse_untimed(std::string_view source) {
+  return ChatTemplate::parse(source, [] { return std::chrono::nanoseconds(0); });
+}
+
 Result<RenderedPrompt> render(std::string_view source, std::string_view variables) {
-  const auto parsed = ChatTemplate::parse(source);
+  const auto parsed = parse_untimed(source);
   if (!parsed.is_ok()) return parsed.status();
+  return render(*parsed, variables);
+}
+
+Result<RenderedPrompt> render(const ChatTemplate& parsed, std::string_view variables) {
   ChatInput input;
   input.messages = json("[]");
   input.extra = json(variables);
-  return parsed->render(input);
+  return parsed.render(input);
 }
 
 std::string text_of(const Result<RenderedPrompt>& prompt) {

@@ -15,8 +15,12 @@ jinja::Value read_template_json(std::string_view name);
 
 jinja::Value json(std::string_view text);
 
-// Renders source without messages, over the variables of a JSON object.
+// A template whose clock stands still: whatever the machine is doing, no time limit ends a render.
+Result<ChatTemplate> parse_untimed(std::string_view source);
+
+// Renders source without messages, over the variables of a JSON object, untimed.
 Result<RenderedPrompt> render(std::string_view source, std::string_view variables = "{}");
+Result<RenderedPrompt> render(const ChatTemplate& parsed, std::string_view variables = "{}");
 // The text of it, or the error as "error: ...".
 std::string text_of(std::string_view source, std::string_view variables = "{}");
 std::string text_of(const Result<RenderedPrompt>& prompt);
