@@ -16,4 +16,7 @@ PKG_CONFIG_PATH=$(dirname "$(find "$work/install" -name dunlin.pc)")
 read -ra flags <<<"$(pkg-config --define-variable=prefix="$work/install" --cflags --libs dunlin)"
 cc -std=c99 -pedantic-errors -Wall -Werror "$source/tests/consumer/c99/main.c" "${flags[@]}" -o "$work/app_pc"
 LD_LIBRARY_PATH=$(dirname "$(find "$work/install" -name libdunlin.so)") "$work/app_pc" "$model"
-echo "consumers built and run: find_package shared, static and C99, pkg-config"
+# That it configures is seen here; subdirectory.sh builds and runs it.
+cmake -S "$source/tests/consumer/subdirectory" -B "$work/subdirectory" -G Ninja -DDUNLIN_SOURCE="$source" \
+  -DDUNLIN_CUDA=OFF >/dev/null
+echo "consumers built and run: find_package shared, static and C99, pkg-config; add_subdirectory configures"

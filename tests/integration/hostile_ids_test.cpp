@@ -41,7 +41,7 @@ TEST_CASE("engine options out of range are refused") {
   const auto refused = [&](auto&& change) {
     EngineOptions options;
     change(options);
-    return Engine::create(model, make_builtin_registry(), options, Log()).status();
+    return Engine::create(model, test_registry(), options, Log()).status();
   };
   CHECK(refused([](EngineOptions& o) { o.n_ctx = -1; }).message().find("n_ctx") != std::string::npos);
   CHECK(refused([](EngineOptions& o) { o.n_sequences = 0; }).message().find("n_sequences") !=

@@ -27,7 +27,7 @@ Start start(const std::string& path, EngineOptions options, const ModelFileOptio
   auto model = Model::open(path, file_options, log);
   REQUIRE(model.is_ok());
   options.n_ctx = 128;
-  auto engine = Engine::create(std::move(model).value(), make_builtin_registry(), options, log);
+  auto engine = Engine::create(std::move(model).value(), test_registry(), options, log);
   REQUIRE(engine.is_ok());
   out.tokens = run(**engine, greedy_request(kPrompt, kTokens)).tokens;
   return out;
@@ -81,7 +81,7 @@ TEST_CASE("a touched model is packed again; one that is read, not mapped, has a 
   const Start touched = start(path, cpu_options(true));
   CHECK(touched.packed());
   CHECK(touched.tokens == first.tokens);
-  const Start read = start(path, cpu_options(true), {.use_mmap = false});
+  const Start read = start(path, cpu_options(true), {.preload = true});
   CHECK_FALSE(read.packed());
   CHECK(read.tokens == first.tokens);
 }
@@ -125,7 +125,7 @@ TEST_CASE("a stopped load leaves no file") {
   fs::copy_file(kFairyGguf, path);
   const auto model = open_model(path);
   const auto stop_half_way = [](uint64_t done, uint64_t total) { return done < total / 2; };
-  const auto engine = Engine::create(model, make_builtin_registry(), cpu_options(true), Log(), stop_half_way);
+  const auto engine = Engine::create(model, test_registry(), cpu_options(true), Log(), stop_half_way);
   CHECK(engine.status().code() == StatusCode::kCancelled);
   CHECK(n_files(folder.path()) == 1);
 }

@@ -23,7 +23,7 @@ std::shared_ptr<const Model> open_copy(const std::string& path, bool preload = f
 Result<std::unique_ptr<Engine>> load(std::shared_ptr<const Model> model, const std::string& device) {
   EngineOptions options;
   options.device = device;
-  return Engine::create(std::move(model), make_builtin_registry(), options, Log());
+  return Engine::create(std::move(model), test_registry(), options, Log());
 }
 
 void check_shrunk(const std::string& path, const std::string& device, std::shared_ptr<const Model> model) {

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kRows = 37, kColumns = 512;
 
-// A model of two weights, in memory that stands for the mapped file.
+// A model of two weights, in memory that stands for the file.
 struct Source {
   std::vector<uint8_t> linear = std::vector<uint8_t>(kRows * row_bytes(DType::kQ8_0, kColumns));
   std::vector<uint8_t> table = std::vector<uint8_t>(kRows * row_bytes(DType::kF16, kColumns));
@@ -30,8 +30,9 @@ struct Source {
   }
   std::vector<WeightSource> weights() const {
     const Shape shape{kRows, kColumns};
-    WeightSource a{"blk.0.attn_q.weight", {DType::kQ8_0, shape, linear}, true, false, row_order, {}};
-    WeightSource b{"token_embd.weight", {DType::kF16, shape, table}, false, true, {}, {}};
+    WeightSource a{
+        "blk.0.attn_q.weight", {DType::kQ8_0, shape, read_from_memory(linear)}, true, false, row_order};
+    WeightSource b{"token_embd.weight", {DType::kF16, shape, read_from_memory(table)}, false, true, {}};
     return {a, b};
   }
 };
