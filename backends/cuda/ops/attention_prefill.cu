@@ -51,7 +51,7 @@ __device__ __forceinline__ void attend_tile(const AttentionParams& p) {
   __syncthreads();
   const int row0 = 16 * warp, n_rows = min(16, tile.n - row0);
   if (n_rows <= 0) return;
-  AttentionTile<F, kHeadDim, true> t;
+  AttentionTile<F, kHeadDim> t;
   t.load_queries(queries + row0 * kHeadDim, n_rows, lane);
   Visibility seen;
 #pragma unroll

@@ -21,11 +21,10 @@ struct Visibility {
   int32_t stored;    // one beyond the last position that any row sees: what lies behind may be anything
 };
 
-// kUpper: rows 8..15 are in use.
-template <KvFormat F, int kHeadDim, bool kUpper>
+template <KvFormat F, int kHeadDim>
 struct AttentionTile {
   static constexpr int kChunks = kHeadDim / 32;
-  static constexpr int kRowsOfLane = kUpper ? 2 : 1;
+  static constexpr int kRowsOfLane = 2;
 
   uint32_t q_high[kChunks][2][4];  // A operands, [chunk][mma]
   uint32_t q_low[kChunks][2][4];
@@ -34,7 +33,7 @@ struct AttentionTile {
   float peak[2] = {-INFINITY, -INFINITY};
   float sum[2] = {};
 
-  // rows: f32 queries in shared memory, 16 (or 8) rows of kHeadDim, times scale * log2(e); rows beyond n_rows
+  // rows: f32 queries in shared memory, 16 rows of kHeadDim, times scale * log2(e); rows beyond n_rows
   // are taken as zeros.
   __device__ __forceinline__ void load_queries(const float* rows, int n_rows, int lane) {
     const int g = lane / 4, t = lane % 4;
@@ -46,7 +45,7 @@ struct AttentionTile {
         for (int a = 0; a < 4; ++a) {
           const int row = g + 8 * (a % 2);
           float2 v = make_float2(0, 0);
-          if (row < n_rows && (kUpper || a % 2 == 0))
+          if (row < n_rows)
             v = *reinterpret_cast<const float2*>(rows + row * kHeadDim + 32 * c + 8 * t + 4 * m +
                                                  2 * (a / 2));
           split(v.x, v.y, q_high[c][m][a], q_low[c][m][a]);
@@ -55,84 +54,6 @@ struct AttentionTile {
     }
 #pragma unroll
     for (int i = 0; i < kHeadDim / 8; ++i) out[i][0] = out[i][1] = out[i][2] = out[i][3] = 0;
-  }
-
-  // One query row a sequence: row g is head g of the group, straight from where the linear left it, with its
-  // norm and rotation: a lane holds both halves of its pairs. Rotates all of the head or nothing.
-  __device__ __forceinline__ void load_heads(const float* heads, int n_heads, const float* norm, float eps,
-                                             const float2* cos_sin, float scale, int lane) {
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      const int row = lane / 4 + 8 * r, t = lane % 4;
-      if (r >= kRowsOfLane) {
-#pragma unroll
-        for (int c = 0; c < kChunks; ++c) {
-#pragma unroll
-          for (int e = 0; e < 4; ++e)
-            q_high[c][e / 2][r + 2 * (e % 2)] = q_low[c][e / 2][r + 2 * (e % 2)] = 0;
-        }
-        continue;
-      }
-      float v[kChunks][8] = {};
-      if (row < n_heads) load_head(heads + row * kHeadDim, t, v);
-      if (norm != nullptr) normalize(norm, eps, t, v);
-      if (cos_sin != nullptr) rotate(cos_sin, t, v);
-#pragma unroll
-      for (int c = 0; c < kChunks; ++c) {
-#pragma unroll
-        for (int e = 0; e < 4;
-             ++e)  // dimensions 2e, 2e + 1 of eight: mma e / 2, operand word r + 2 * (e % 2)
-          split(v[c][2 * e] * scale, v[c][2 * e + 1] * scale, q_high[c][e / 2][r + 2 * (e % 2)],
-                q_low[c][e / 2][r + 2 * (e % 2)]);
-      }
-    }
-#pragma unroll
-    for (int i = 0; i < kHeadDim / 8; ++i) out[i][0] = out[i][1] = out[i][2] = out[i][3] = 0;
-  }
-
-  // A lane's dimensions of one head: 32c + 8t .. + 7.
-  static __device__ __forceinline__ void load_head(const float* head, int t, float (&v)[kChunks][8]) {
-#pragma unroll
-    for (int c = 0; c < kChunks; ++c) {
-#pragma unroll
-      for (int e = 0; e < 8; e += 4) {
-        const float4 f = __ldcg(reinterpret_cast<const float4*>(head + 32 * c + 8 * t + e));
-        v[c][e] = f.x, v[c][e + 1] = f.y, v[c][e + 2] = f.z, v[c][e + 3] = f.w;
-      }
-    }
-  }
-  static __device__ __forceinline__ void normalize(const float* norm, float eps, int t,
-                                                   float (&v)[kChunks][8]) {
-    float squares = 0;
-#pragma unroll
-    for (int c = 0; c < kChunks; ++c) {
-#pragma unroll
-      for (int e = 0; e < 8; ++e) squares += v[c][e] * v[c][e];
-    }
-    squares += __shfl_xor_sync(0xffffffffu, squares, 1);
-    squares += __shfl_xor_sync(0xffffffffu, squares, 2);
-    const float factor = rsqrtf(squares / float(kHeadDim) + eps);
-#pragma unroll
-    for (int c = 0; c < kChunks; ++c) {
-#pragma unroll
-      for (int e = 0; e < 8; ++e) v[c][e] *= factor * __ldg(norm + 32 * c + 8 * t + e);
-    }
-  }
-  static __device__ __forceinline__ void rotate(const float2* cos_sin, int t, float (&v)[kChunks][8]) {
-#pragma unroll
-    for (int c = 0; c < kChunks / 2; ++c) {
-#pragma unroll
-      for (int e = 0; e < 8; e += 2) {
-        const float4 cs = __ldcg(reinterpret_cast<const float4*>(cos_sin + 32 * c + 8 * t + e));
-        rotate_pair(v[c][e], v[c + kChunks / 2][e], cs.x, cs.y);
-        rotate_pair(v[c][e + 1], v[c + kChunks / 2][e + 1], cs.z, cs.w);
-      }
-    }
-  }
-  static __device__ __forceinline__ void rotate_pair(float& low, float& high, float cosine, float sine) {
-    const float turned = low * cosine - high * sine;
-    high = high * cosine + low * sine;
-    low = turned;
   }
 
   static __device__ __forceinline__ void split(float x, float y, uint32_t& high, uint32_t& low) {
@@ -238,7 +159,6 @@ struct AttentionTile {
         out[i][2 * r + 1] *= decay;
       }
     }
-    if constexpr (!kUpper) s[0][2] = s[0][3] = s[1][2] = s[1][3] = 0;
   }
 
   // The sums of the four lanes that share a row; call once at the end.
