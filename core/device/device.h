@@ -85,7 +85,8 @@ class KvCache {
   virtual ~KvCache() = default;
   virtual uint64_t bytes() const = 0;
   virtual int32_t n_blocks() const = 0;
-  // Copies all layers of a block; used when a shared block is continued differently. Between steps only.
+  // Copies all layers of a block, after the steps that were started; used when a shared block is continued
+  // differently.
   virtual void copy_block(int32_t from, int32_t to) = 0;
 };
 
