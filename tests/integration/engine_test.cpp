@@ -1,6 +1,5 @@
 // The engine as a whole: batches, prefixes, cancellation, limits.
 #include <catch2/catch.hpp>
-#include <thread>
 
 #include "tests/support/engines.h"
 
@@ -39,18 +38,28 @@ EngineOptions exact_options_for(int32_t n_sequences, int32_t n_batch = 512) {
   return options;
 }
 
-std::vector<std::vector<int32_t>> run_all(Engine& engine, const Model& model, int32_t max_tokens,
-                                          bool reuse) {
-  std::vector<std::shared_ptr<Recorder>> recorders;
+using Recorders = std::vector<std::shared_ptr<Recorder>>;
+
+Recorders submit_all(Engine& engine, const Model& model, int32_t max_tokens, bool reuse) {
+  Recorders recorders;
   for (const char* prompt : kPrompts) {
     recorders.push_back(std::make_shared<Recorder>());
     GenerationRequest request = greedy_request(encode(model, prompt), max_tokens);
     request.reuse_prefix = reuse;
     REQUIRE(engine.submit(std::move(request), recorders.back()).is_ok());
   }
+  return recorders;
+}
+
+std::vector<std::vector<int32_t>> tokens_of(const Recorders& recorders) {
   std::vector<std::vector<int32_t>> tokens;
-  for (auto& recorder : recorders) tokens.push_back(recorder->wait().tokens);
+  for (const auto& recorder : recorders) tokens.push_back(recorder->wait().tokens);
   return tokens;
+}
+
+std::vector<std::vector<int32_t>> run_all(Engine& engine, const Model& model, int32_t max_tokens,
+                                          bool reuse) {
+  return tokens_of(submit_all(engine, model, max_tokens, reuse));
 }
 
 }  // namespace
@@ -125,11 +134,9 @@ TEST_CASE("many requests through few places, with eviction") {
 TEST_CASE("two engines on one model do not disturb each other") {
   const auto model = open_model(kFairyGguf);
   const auto a = open_engine(model, exact_options_for(2)), b = open_engine(model, exact_options_for(2));
-  std::vector<std::vector<int32_t>> from_a;
-  std::thread other([&] { from_a = run_all(*a, *model, 24, true); });
-  const auto from_b = run_all(*b, *model, 24, true);
-  other.join();
-  CHECK(from_a == from_b);
+  // Both run while this thread waits.
+  const Recorders by_a = submit_all(*a, *model, 24, true), by_b = submit_all(*b, *model, 24, true);
+  CHECK(tokens_of(by_a) == tokens_of(by_b));
 }
 
 TEST_CASE("a request can be cancelled while it runs and while it waits") {
