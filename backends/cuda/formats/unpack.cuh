@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "backends/cuda/device/words.cuh"
 #include "backends/cuda/formats/plane.h"
 
 namespace dunlin::cuda {
@@ -23,10 +24,6 @@ struct FromShared {
     return *reinterpret_cast<const uint4*>(p);
   }
 };
-
-__device__ __forceinline__ uint32_t word_of(const uint4& v, int i) {
-  return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
-}
 
 template <Plane P, typename Source>
 struct Tile;

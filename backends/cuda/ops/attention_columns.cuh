@@ -33,18 +33,6 @@ __device__ __forceinline__ uint32_t transpose8(uint32_t row) {
   return column;
 }
 
-// Two floats as halves, and what the halves miss.
-__device__ __forceinline__ void split_halves(float x, float y, uint32_t& high, uint32_t& low) {
-  const __half2 h = __floats2half2_rn(x, y);
-  const float2 back = __half22float2(h);
-  high = as_word(h);
-  low = as_word(__floats2half2_rn(x - back.x, y - back.y));
-}
-
-__device__ __forceinline__ uint32_t word_of(const uint4& v, int i) {
-  return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
-}
-
 // Rows of one part (keys or values) of a kv head: of a block in the cache, or of the new token alone.
 struct KvPart {
   const uint8_t* rows;

@@ -48,19 +48,12 @@ struct AttentionTile {
           if (row < n_rows)
             v = *reinterpret_cast<const float2*>(rows + row * kHeadDim + 32 * c + 8 * t + 4 * m +
                                                  2 * (a / 2));
-          split(v.x, v.y, q_high[c][m][a], q_low[c][m][a]);
+          split_halves(v.x, v.y, q_high[c][m][a], q_low[c][m][a]);
         }
       }
     }
 #pragma unroll
     for (int i = 0; i < kHeadDim / 8; ++i) out[i][0] = out[i][1] = out[i][2] = out[i][3] = 0;
-  }
-
-  static __device__ __forceinline__ void split(float x, float y, uint32_t& high, uint32_t& low) {
-    const __half2 h = __floats2half2_rn(x, y);
-    const float2 back = __half22float2(h);
-    high = as_word(h);
-    low = as_word(__floats2half2_rn(x - back.x, y - back.y));
   }
 
   // Tokens [token, token + 16) of a block, the first of which is at this position.
@@ -103,7 +96,8 @@ struct AttentionTile {
     softmax(s, position, seen, t);
     uint32_t p_high[4], p_low[4];
 #pragma unroll
-    for (int a = 0; a < 4; ++a) split(s[a / 2][2 * (a % 2)], s[a / 2][2 * (a % 2) + 1], p_high[a], p_low[a]);
+    for (int a = 0; a < 4; ++a)
+      split_halves(s[a / 2][2 * (a % 2)], s[a / 2][2 * (a % 2) + 1], p_high[a], p_low[a]);
 #pragma unroll
     for (int c = 0; c < kHeadDim / 64; ++c) {
       const uint4(&v)[4] = values[c];

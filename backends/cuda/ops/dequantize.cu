@@ -24,10 +24,6 @@ __device__ __forceinline__ float4 to_floats(uint32_t word) {
   return make_float4(byte(0), byte(1), byte(2), byte(3));
 }
 
-__device__ __forceinline__ float half_to_float(uint32_t bits) {
-  return __half2float(__ushort_as_half(static_cast<unsigned short>(bits & 0xffffu)));
-}
-
 // What turns the operand of one row, sub-block and half of it into values: code * scale - min.
 struct Affine {
   float scale, min;
@@ -52,11 +48,11 @@ struct Scales {
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
         if constexpr (P == Plane::kW6K) {
-          d[r] = half_to_float(*reinterpret_cast<const unsigned short*>(scales + 256 + 2 * (g + 8 * r)));
+          d[r] = half_bits_to_float(*reinterpret_cast<const unsigned short*>(scales + 256 + 2 * (g + 8 * r)));
           dmin[r] = 0;
         } else {
-          d[r] = half_to_float((word[r][0] >> 24) | (word[r][1] >> 24) << 8);
-          dmin[r] = half_to_float((word[r][2] >> 24) | (word[r][3] >> 24) << 8);
+          d[r] = half_bits_to_float((word[r][0] >> 24) | (word[r][1] >> 24) << 8);
+          dmin[r] = half_bits_to_float((word[r][2] >> 24) | (word[r][3] >> 24) << 8);
         }
       }
     }
@@ -67,7 +63,7 @@ struct Scales {
     // Even sub-blocks of W4K come without the factor 16.
     const float unit = P == Plane::kW4K && j % 2 == 0 ? 1.0f : kUnit<P>;
     if constexpr (kInfo.tile_k != 256) {
-      return {half_to_float(word[0][j] >> (16 * r)) * unit, 0.0f};
+      return {half_bits_to_float(word[0][j] >> (16 * r)) * unit, 0.0f};
     } else if constexpr (P == Plane::kW6K) {
       const auto scale = int8_t(word[r][j % 4] >> (8 * (half + 2 * (j / 4))));
       return {d[r] * float(scale) * unit, 0.0f};

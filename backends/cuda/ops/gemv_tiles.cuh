@@ -13,10 +13,6 @@
 
 namespace dunlin::cuda {
 
-__device__ __forceinline__ float half_bits_to_float(uint32_t bits) {
-  return __half2float(__ushort_as_half(static_cast<unsigned short>(bits)));
-}
-
 // d | dmin << 16 of a row, from the top bytes of the scale words of its four lanes.
 __device__ __forceinline__ uint32_t gather_halves(uint32_t scale_word, int t) {
   uint32_t v = (scale_word >> 24) << (8 * t);

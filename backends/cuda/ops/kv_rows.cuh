@@ -4,6 +4,7 @@
 #include <cuda_fp16.h>
 
 #include "backends/cuda/device/attention_params.h"
+#include "backends/cuda/device/words.cuh"
 
 namespace dunlin::cuda {
 
@@ -14,13 +15,6 @@ struct KvHead {
 
 __device__ __forceinline__ KvHead kv_head(const KvView& kv, int32_t block, int32_t head) {
   return {kv.base + (int64_t(block) * kv.n_head_kv + head) * kv.head_bytes};
-}
-
-__device__ __forceinline__ uint32_t as_word(__half2 h) {
-  return *reinterpret_cast<const uint32_t*>(&h);
-}
-__device__ __forceinline__ __half2 as_half2(uint32_t w) {
-  return *reinterpret_cast<const __half2*>(&w);
 }
 
 // Two of four int8 (bytes 0, 1 or 2, 3 of the word) as halves.

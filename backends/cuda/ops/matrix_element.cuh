@@ -5,13 +5,10 @@
 #include <cuda_fp16.h>
 
 #include "backends/cuda/device/row_params.h"
+#include "backends/cuda/device/words.cuh"
 #include "backends/cuda/formats/pack.h"
 
 namespace dunlin::cuda {
-
-__device__ __forceinline__ float half_bits(uint32_t bits) {
-  return __half2float(__ushort_as_half(static_cast<unsigned short>(bits)));
-}
 
 __device__ inline float matrix_element(const MatrixView& m, int64_t row, int64_t k) {
   switch (m.plane) {
@@ -28,7 +25,7 @@ __device__ inline float matrix_element(const MatrixView& m, int64_t row, int64_t
   const uint8_t* strip = m.data + row / kStripRows * strip_bytes(m.plane, m.k);
   const uint8_t* tile = strip + k / info.tile_k * info.tile_bytes;
   const TileElement e = tile_element(m.plane, tile, int32_t(row % kStripRows), int32_t(k % info.tile_k));
-  return half_bits(e.d) * float(e.scale) * float(e.code) - half_bits(e.dmin) * float(e.min);
+  return half_bits_to_float(e.d) * float(e.scale) * float(e.code) - half_bits_to_float(e.dmin) * float(e.min);
 }
 
 }  // namespace dunlin::cuda

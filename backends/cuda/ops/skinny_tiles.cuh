@@ -15,10 +15,6 @@ namespace dunlin::cuda {
 template <int NB>
 using Sums = float[NB][4];
 
-__device__ __forceinline__ float half_bits_to_float(uint32_t bits) {
-  return __half2float(__ushort_as_half(static_cast<unsigned short>(bits)));
-}
-
 // Words of a quarter of a tile (sub-blocks 2q, 2q + 1) for group c.
 __device__ __forceinline__ uint4 load_codes(const uint8_t* codes, int64_t tile, int q, int lane) {
   return *reinterpret_cast<const uint4*>(codes + tile * 2048 + q * 512 + lane * 16);
