@@ -34,21 +34,11 @@ class FileMap {
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
   bool is_mapped() const { return mapped_; }
-  int64_t modified_ns() const { return modified_ns_; }  // when the file was opened; since the epoch
 
-  // Advice about a part of bytes(). drop_pages gives the memory of a mapped part back, for instance after its
-  // weights were packed; reading it again brings it back from the file. Both do nothing where bytes() was
-  // read.
+  // Advice that a part of bytes() will be read; does nothing where bytes() was read.
   void will_need(std::span<const uint8_t> part) const;
-  void drop_pages(std::span<const uint8_t> part) const;
-
-  // Fails if the file at path() no longer has the length and modification time that it had when it was
-  // opened.
-  Status check_unchanged() const;
 
  private:
-  // What identifies the contents: nanoseconds since the epoch.
-  int64_t modified_ns_ = 0;
   std::string path_;
   AlignedBuffer buffer_;  // empty where mapped
   const uint8_t* data_ = nullptr;

@@ -19,10 +19,6 @@ std::string system_message(int error) {
   return std::generic_category().message(error);
 }
 
-int64_t modification_time_ns(const struct stat& info) {
-  return int64_t(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
-}
-
 // Closes the descriptor at the end of the scope; a map outlives it.
 class Descriptor {
  public:
@@ -61,10 +57,6 @@ std::span<const uint8_t> whole_pages(std::span<const uint8_t> part) {
   return {reinterpret_cast<const uint8_t*>(begin), size_t(end - begin)};
 }
 
-void advise(std::span<const uint8_t> pages, int advice) {
-  if (!pages.empty()) ::madvise(const_cast<uint8_t*>(pages.data()), pages.size(), advice);
-}
-
 bool contains(std::span<const uint8_t> whole, std::span<const uint8_t> part) {
   return part.empty() ||
          (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
@@ -92,7 +84,6 @@ Result<FileMap> FileMap::open(const std::string& path, FileMapOptions options) {
 
   FileMap map;
   map.path_ = path;
-  map.modified_ns_ = modification_time_ns(info);
   map.size_ = size_t(info.st_size);
   if (map.size_ == 0) return map;
   if (!options.use_mmap) {
@@ -120,7 +111,6 @@ FileMap::FileMap(FileMap&& other) noexcept {
 }
 
 FileMap& FileMap::operator=(FileMap&& other) noexcept {
-  std::swap(modified_ns_, other.modified_ns_);
   std::swap(path_, other.path_);
   std::swap(buffer_, other.buffer_);
   std::swap(data_, other.data_);
@@ -135,22 +125,8 @@ FileMap::~FileMap() {
 
 void FileMap::will_need(std::span<const uint8_t> part) const {
   DUNLIN_CHECK(contains(bytes(), part));
-  if (mapped_) advise(whole_pages(part), MADV_WILLNEED);
-}
-
-void FileMap::drop_pages(std::span<const uint8_t> part) const {
-  DUNLIN_CHECK(contains(bytes(), part));
-  // Only for a map: private memory would come back as zeros.
-  if (mapped_) advise(whole_pages(part), MADV_DONTNEED);
-}
-
-Status FileMap::check_unchanged() const {
-  struct stat info {};
-  if (::stat(path_.c_str(), &info) != 0)
-    return Status::io(path_, ": the file is gone while it is in use: ", system_message(errno));
-  if (size_t(info.st_size) == size_ && modification_time_ns(info) == modified_ns_) return Status::ok();
-  return Status::io(path_, ": the file changed while it is in use (", size_, " bytes when opened, now ",
-                    int64_t(info.st_size), "); load the model again");
+  const std::span<const uint8_t> pages = whole_pages(part);
+  if (mapped_ && !pages.empty()) ::madvise(const_cast<uint8_t*>(pages.data()), pages.size(), MADV_WILLNEED);
 }
 
 }  // namespace dunlin

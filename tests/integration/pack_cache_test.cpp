@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "tests/support/engines.h"
-#include "tests/unit/model/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 using namespace dunlin;
 using namespace dunlin::testing;

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "tests/support/engines.h"
-#include "tests/unit/model/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 using namespace dunlin;
 using namespace dunlin::testing;

@@ -11,25 +11,11 @@ namespace {
 
 #include "backends/cpu/kernels/read_probe.inl"
 
-// Latency is 3 or 4 cycles at up to 4 a cycle: 16 chains keep all units busy.
-constexpr int kChains = 16;
-
-int64_t multiply(int64_t n_steps, int32_t seed) {
-  const int8x16_t a = vreinterpretq_s8_s32(vdupq_n_s32(seed));
-  const int8x16_t b = vreinterpretq_s8_s32(vdupq_n_s32(seed * 3 + 1));
-  int32x4_t sums[kChains];
-  for (int32x4_t& sum : sums) sum = vdupq_n_s32(0);
-  for (int64_t step = 0; step < n_steps; ++step) {
-#pragma GCC unroll 16
-    for (int chain = 0; chain < kChains; ++chain) {
-      sums[chain] = vdotq_s32(sums[chain], a, b);
-      asm volatile("" : "+w"(sums[chain]));  // a chain of its own, as far as the compiler knows
-    }
-  }
-  int32x4_t total = vdupq_n_s32(0);
-  for (const int32x4_t& sum : sums) total = vaddq_s32(total, sum);
-  return vaddvq_s32(total);
+int32x4_t multiply_add(int32x4_t sum, int8x16_t a, int8x16_t b) {
+  return vdotq_s32(sum, a, b);
 }
+
+#include "backends/cpu/isa/multiply_neon.inl"
 
 }  // namespace
 

@@ -8,8 +8,8 @@
 #include "core/model/gguf_writer.h"
 #include "core/model/model_files.h"
 #include "platforms/file_map.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/model/safetensors_file.h"
-#include "tests/unit/model/temporary_directory.h"
 
 using namespace dunlin;
 using Catch::Matchers::Contains;

@@ -4,7 +4,7 @@
 
 #include "core/model/gguf_writer.h"
 #include "core/model/model_files.h"
-#include "tests/unit/model/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/model/tiny_model.h"
 
 using namespace dunlin;

@@ -6,7 +6,7 @@
 
 #include "core/model/gguf_writer.h"
 #include "platforms/file_map.h"
-#include "tests/unit/model/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 using namespace dunlin;
 using Catch::Matchers::Contains;

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "platforms/file_map.h"
-#include "tests/unit/model/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/model/tiny_model.h"
 
 using namespace dunlin;

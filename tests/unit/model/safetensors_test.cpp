@@ -2,8 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/model/safetensors_file.h"
-#include "tests/unit/model/temporary_directory.h"
 
 using namespace dunlin;
 using Catch::Matchers::Contains;

@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "core/base/checksum.h"
-#include "tests/unit/model/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace dunlin::cpu {
 namespace {

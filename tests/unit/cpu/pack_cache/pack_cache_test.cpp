@@ -8,7 +8,7 @@
 
 #include "backends/cpu/device.h"
 #include "backends/cpu/weight.h"
-#include "tests/unit/model/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace dunlin::cpu {
 namespace {
