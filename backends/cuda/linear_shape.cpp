@@ -7,10 +7,12 @@
 namespace dunlin::cuda {
 namespace {
 
-constexpr int32_t kGemvWarps = 12;  // ops/gemv.cu: launch bounds
 constexpr int32_t kGemvCtasPerSm = 2;
 constexpr int32_t kSkinnyWarps = 8;  // ops/skinny.cu: launch bounds
-constexpr int32_t kMinStages = 2, kMaxStages = 4;
+constexpr int32_t kMinStages = 2;
+// Two CTAs an SM have 55 KB and more on their way with two stages. More of the copy engine's work before the
+// row only makes the row late (measured: 1.5B 724 us a token with four, 705 with two).
+constexpr int32_t kMaxStagesByEngine = 2, kMaxStagesByLanes = 4;
 // Shared memory that the system and the kernel itself take of a CTA's share.
 constexpr int32_t kReservedShared = 3072;
 
@@ -23,12 +25,15 @@ int32_t shared_share(const DeviceLimits& limits) {
   return limits.max_shared_bytes / kGemvCtasPerSm - kReservedShared;
 }
 
-// Matches the division of shared memory in ops/gemv.cu.
+// Where the row lies in a CTA's shared memory, and how large all of it is: GemvSplit.
+int32_t gemv_row_at(const LinearSize& size, int32_t n_warps, int32_t n_stages) {
+  return divide_up(gemv_stages_at(n_warps, n_stages) + n_warps * n_stages * size.tile_bytes, 128) * 128;
+}
 int32_t gemv_shared_bytes(const LinearSize& size, int32_t n_ctas, int32_t n_warps, int32_t n_stages) {
   const int32_t unit = size.glu ? 2 : 1;
   const int32_t strips = divide_up(size.n_strips / unit, n_ctas) * unit;
-  return n_warps * n_stages * size.tile_bytes + size.n_tiles * kRow16TileBytes +
-         (strips + n_warps) * kStripRows * int32_t(sizeof(float));
+  return gemv_row_at(size, n_warps, n_stages) + size.n_tiles * kRow16TileBytes +
+         (strips + n_warps) * kStripRows * int32_t(sizeof(float)) + 2 * strips;
 }
 
 LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels) {
@@ -39,7 +44,7 @@ LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const
   // other SMs have none (measured: 7B 436 tokens/s with one, 560 with two).
   const int32_t n_ctas = std::min(size.n_strips / unit, kGemvCtasPerSm * limits.n_sm);
   const int32_t tiles = divide_up(size.n_strips / unit, n_ctas) * unit * size.n_tiles;
-  int32_t n_warps = std::min(tiles, kGemvWarps);
+  int32_t n_warps = std::min(tiles, gemv_max_warps(limits.compute_capability));
   while (n_warps > 1 && gemv_shared_bytes(size, n_ctas, n_warps, kMinStages) > shared_share(limits))
     --n_warps;
   GemvSplit& split = shape.gemv;
@@ -50,13 +55,15 @@ LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const
   split.tile_reciprocal = uint32_t(((int64_t(1) << 31) + size.n_tiles - 1) / size.n_tiles);
   split.stage_bytes = size.tile_bytes;
   // No more than there are tiles: what a CTA leaves free, the next kernel's may take, and begin to load.
-  const int32_t most = std::min(kMaxStages, divide_up(tiles, n_warps));
+  const int32_t max_stages = limits.has_bulk_copy ? kMaxStagesByEngine : kMaxStagesByLanes;
+  const int32_t most = std::min(max_stages, divide_up(tiles, n_warps));
   split.n_stages = std::min(kMinStages, most);
   while (split.n_stages < most &&
          gemv_shared_bytes(size, n_ctas, n_warps, split.n_stages + 1) <= shared_share(limits))
     ++split.n_stages;
   shape.grid.x = uint32_t(n_ctas);
   shape.block = uint32_t(32 * n_warps);
+  split.row_at = gemv_row_at(size, n_warps, split.n_stages);
   shape.shared_bytes = uint32_t(gemv_shared_bytes(size, n_ctas, n_warps, split.n_stages));
   return shape;
 }

@@ -70,7 +70,7 @@ Status Lowering::attention_scratch(AttentionParams& p, const AttentionAttrs& att
         scratch(heads * uint64_t(p.n_splits) * uint64_t(floats) * sizeof(float), "attention partials"));
     attention_partials_ = partials->as<float>();
     DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const arrived,
-                            scratch(heads * sizeof(uint32_t), "attention partials"));
+                            scratch(heads * 2 * sizeof(uint32_t), "attention partials"));
     attention_arrived_ = arrived->as<uint32_t>();
   }
   p.partials = attention_partials_;

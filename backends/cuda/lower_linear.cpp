@@ -67,14 +67,13 @@ Status Lowering::plan_emissions() {
     }
     if (!reads_quantized(graph_, node)) continue;
     EmittedRow& e = emitted_[row_key(node)];
-    if (e.row.codes != nullptr) continue;
-    const auto k = uint64_t((width(node.inputs[0]) + kTileK - 1) / kTileK * kTileK);
+    if (e.row.tiles != nullptr) continue;
+    const auto n_tiles = uint64_t((width(node.inputs[0]) + kTileK - 1) / kTileK);
+    const uint64_t bytes = n_tiles * kRow16TileBytes;
     DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const buffer,
-                            scratch(k + 3 * (k / 16) * sizeof(float), "a row's codes"));
-    e.row.codes = buffer->as<uint8_t>();
-    e.row.scales = buffer->as<float>(k);
-    e.row.products = e.row.scales + k / 16;
-    e.row.squares = e.row.products + k / 16;
+                            scratch(bytes + n_tiles * (kTileK / 16) * sizeof(float), "a row's codes"));
+    e.row.tiles = buffer->as<uint8_t>();
+    e.row.squares = buffer->as<float>(bytes);
   }
   return Status::ok();
 }
@@ -146,7 +145,6 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
     const PlaneInfo plane = plane_info(m.plane);
     weight_bytes += int64_t(use.weight->bytes());
     needs |= plane.tile_k == kTileK ? 1 : 2;
-    size.tile_bytes = std::max(size.tile_bytes, plane.tile_bytes * (kTileK / plane.tile_k));
     LinearSegment& s = p.segments[p.n_segments++];
     s.tiles = m.data;
     s.out = data(use.out);
@@ -155,7 +153,9 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
     s.n = int32_t(m.n);
     s.first_strip = size.n_strips;
     s.strip_bytes = int32_t(strip_bytes(m.plane, m.k));
+    s.tile_bytes = plane.tile_bytes * (kTileK / plane.tile_k);
     s.plane = m.plane;
+    size.tile_bytes = std::max(size.tile_bytes, s.tile_bytes);
     size.n_strips += int32_t((m.n + kStripRows - 1) / kStripRows);
   }
   size.n_tiles = int32_t((k + kTileK - 1) / kTileK);

@@ -130,7 +130,9 @@ Status CudaPlan::launch(std::span<const Launch> launches) const {
 
 Status CudaPlan::launch_step(const std::vector<Launch>& list, int slot) const {
   DUNLIN_RETURN_IF_ERROR(launch({&lowered_.begin[size_t(slot)], 1}));
-  DUNLIN_RETURN_IF_ERROR(launch(list));
+  // Not beside step_begin: what follows may read the step's inputs before it waits for its predecessors.
+  DUNLIN_RETURN_IF_ERROR(list[0].run(context_, false));
+  DUNLIN_RETURN_IF_ERROR(launch(std::span(list).subspan(1)));
   return launch({&lowered_.end[size_t(slot)], 1});
 }
 

@@ -9,13 +9,15 @@
 //           hi + lo, hi a multiple of 64: both exact in f16
 //
 // A single row is kept with a scale per 16 (A16), so that whoever makes 16 neighbouring values, a strip's
-// outputs, can quantize them alone: codes [k], scales [k / 16], products [k / 16] (scale times the sum of the
-// codes, which mins multiply), padded to 256 with zeros. With a norm, values are times its weight, and
-// squares [k / 16] holds the sums of squares of the raw values: the norm's factor is one number, which the
-// reader applies to its results.
+// outputs, can quantize them alone. It is kept in tiles of 256 columns, padded with zeros: 256 codes, and by
+// 16 columns the scale and the product, scale times the sum of the codes, which mins multiply. With a norm,
+// values are times its weight, and squares [k / 16] holds the sums of squares of the raw values: the norm's
+// factor is one number, which the reader applies to its results.
 #pragma once
 
 #include <cstdint>
+
+#include "backends/cuda/formats/host_device.h"
 
 namespace dunlin::cuda {
 
@@ -23,14 +25,21 @@ inline constexpr int32_t kTileK = 256;
 inline constexpr int32_t kGroupRows = 8;
 inline constexpr int32_t kTileCodeBytes = kTileK * kGroupRows;
 
-// codes, scales and products lie one behind the other: kRow16TileBytes for every 256 columns.
 inline constexpr int32_t kRow16TileBytes = kTileK + 2 * (kTileK / 16) * 4;
 
 struct Row16 {
-  uint8_t* codes;
-  float* scales;
-  float* products;
+  uint8_t* tiles;  // kRow16TileBytes each
   float* squares;
 };
+
+// Where a column's code is.
+DUNLIN_HD uint8_t* row16_code(const Row16& row, int32_t column) {
+  return row.tiles + column / kTileK * kRow16TileBytes + column % kTileK;
+}
+// Where the scale of a column's group of 16 is; the product follows.
+DUNLIN_HD float* row16_scale(const Row16& row, int32_t column) {
+  return reinterpret_cast<float*>(row.tiles + column / kTileK * kRow16TileBytes + kTileK) +
+         column % kTileK / 16 * 2;
+}
 
 }  // namespace dunlin::cuda

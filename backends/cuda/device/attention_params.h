@@ -29,7 +29,8 @@ struct AttentionParams {
   int32_t window;  // 0: no limit
   int32_t n_head;
   // attn_decode: where splits leave what they found, [row][kv head][split] {acc [group][head_dim], max
-  // [group], sum [group]}, and how many did, [row][kv head], zero between launches.
+  // [group], sum [group]}, and how many CTAs did and have read them, [row][kv head][2], zero between
+  // launches.
   float* partials;
   uint32_t* arrived;
   int32_t n_splits;

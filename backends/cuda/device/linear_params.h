@@ -21,9 +21,11 @@ struct LinearSegment {
   int32_t n;              // output columns
   int32_t first_strip;    // of the launch
   int32_t strip_bytes;
+  int32_t tile_bytes;  // of 256 columns: of planes of 32 elements, two small tiles
   Plane plane;
+  int32_t reserved;
 };
-static_assert(std::is_trivially_copyable_v<LinearSegment> && sizeof(LinearSegment) == 48);
+static_assert(std::is_trivially_copyable_v<LinearSegment> && sizeof(LinearSegment) == 56);
 
 inline constexpr int32_t kMaxSegments = 4;
 
@@ -36,7 +38,7 @@ struct QuantizedRows {
   const float* scales32;
 };
 
-// What the maker of a single row leaves for the linears that read it; codes null: nothing.
+// What the maker of a single row leaves for the linears that read it; tiles null: nothing.
 struct RowEmission {
   Row16 row;
   const float* norm_weight;  // of the norm between the two, or null
@@ -58,10 +60,21 @@ struct GemvSplit {
   EqualRuns strips;          // or pairs
   EqualRuns tiles[2];        // of a CTA with one strip more, and of the others
   uint32_t tile_reciprocal;  // ceil(2^31 / n_tiles): a tile's strip is its product, less 31 bits
-  int32_t n_stages;          // tiles of a warp on their way at a time, at most 4
+  int32_t n_stages;          // tiles of a warp on their way at a time
   int32_t stage_bytes;       // the largest tile of the segments, of 256 columns
-  int32_t reserved;
+  int32_t row_at;            // of the shared memory: the row, behind the stages
 };
+
+// Warps of a gemv's CTA at most, of which an SM has two: what registers allow without spilling.
+constexpr int32_t gemv_max_warps(int32_t compute_capability) {
+  return compute_capability == 90 ? 12 : 10;
+}
+
+// A CTA's dynamic shared memory: barriers, one for each stage and one for the row, 128 bytes and more; the
+// stages; the row; the warps' sums, (strips + warps) * 16 f32; by strip, its first and its last warp.
+constexpr int32_t gemv_stages_at(int32_t n_warps, int32_t n_stages) {
+  return ((n_warps * n_stages + 1) * 8 + 127) / 128 * 128;
+}
 
 struct LinearParams {
   LinearSegment segments[kMaxSegments];  // with glu: gate and up, whose strips alternate

@@ -1,32 +1,12 @@
-// Hopper's copy engine, the barriers it completes on, and clusters of two CTAs. sm_90a only.
-//
-// Shared addresses are 32-bit offsets in the shared window. A barrier's phase completes when its expected
-// arrivals and bytes have come in; waiters name the parity of the phase they wait for, 0 for the first.
+// Boxes of matrices by Hopper's copy engine, and clusters of two CTAs. sm_90a only.
 #pragma once
 
 #include <cstdint>
 
+#include "backends/cuda/device/bulk_copy.cuh"
 #include "backends/cuda/device/gemm_params.h"
 
 namespace dunlin::cuda {
-
-__device__ __forceinline__ uint32_t shared_address(const void* p) {
-  return static_cast<uint32_t>(__cvta_generic_to_shared(p));
-}
-
-__device__ __forceinline__ void barrier_init(uint32_t barrier, uint32_t n_arrivals) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(n_arrivals) : "memory");
-}
-// Makes initialized barriers visible to the copy engine and to the cluster.
-__device__ __forceinline__ void barrier_init_fence() {
-  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-}
-
-// One arrival that announces bytes.
-__device__ __forceinline__ void barrier_expect(uint32_t barrier, uint32_t bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
-               : "memory");
-}
 
 // An arrival at the barrier of the same address in a CTA of the cluster.
 __device__ __forceinline__ void barrier_arrive(uint32_t barrier, uint32_t cta) {
@@ -37,18 +17,6 @@ __device__ __forceinline__ void barrier_arrive(uint32_t barrier, uint32_t cta) {
       "mbarrier.arrive.shared::cluster.b64 _, [remote];\n"
       "}" ::"r"(barrier),
       "r"(cta)
-      : "memory");
-}
-
-__device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) {
-  asm volatile(
-      "{\n"
-      ".reg .pred done;\n"
-      "again:\n"
-      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-      "@!done bra again;\n"
-      "}" ::"r"(barrier),
-      "r"(parity)
       : "memory");
 }
 

@@ -23,6 +23,13 @@ __device__ __forceinline__ __half2 as_half2(uint32_t w) {
   return *reinterpret_cast<const __half2*>(&w);
 }
 
+// Two of four int8 (bytes 0, 1 or 2, 3 of the word) as halves.
+__device__ __forceinline__ __half2 bytes_to_half2(uint32_t word, bool upper) {
+  // 1024 + (b + 128) as half bits, less 1152.
+  const uint32_t raised = __byte_perm(word ^ 0x80808080u, 0x64646464u, upper ? 0x4342 : 0x4140);
+  return __hsub2(as_half2(raised), __float2half2_rn(1152.0f));
+}
+
 // Two floats as halves, and what the halves miss.
 __device__ __forceinline__ void split_halves(float x, float y, uint32_t& high, uint32_t& low) {
   const __half2 h = __floats2half2_rn(x, y);

@@ -7,6 +7,7 @@
 
 #include "backends/cuda/formats/plane.h"
 #include "backends/cuda/formats/raw_block.h"
+#include "backends/cuda/formats/scale_word.h"
 
 namespace dunlin::cuda {
 
@@ -104,7 +105,7 @@ DUNLIN_HD uint32_t pack_high_word(const RawStrip& s, Plane plane, int64_t tile_k
 }
 
 // Scale word of a row of a K tile for lane column t (0..3).
-//   W4K, W5K: scale t, scale t+4, min t, min t+4 (6 bits each), byte t of d | dmin << 16
+//   W4K, W5K: scale_word.h
 //   W6K: int8 scales 2t, 2t+1, 8+2t, 8+2t+1
 DUNLIN_HD uint32_t pack_scale_word(const RawStrip& s, Plane plane, int64_t tile_k0, int32_t row, int32_t t) {
   const uint8_t* block = raw_block_at(s, row, tile_k0);
@@ -117,8 +118,9 @@ DUNLIN_HD uint32_t pack_scale_word(const RawStrip& s, Plane plane, int64_t tile_
     return word;
   }
   const uint32_t halves = raw_d(s.type, block) | raw_dmin(block) << 16;
-  return raw_scale(block, t) | raw_scale(block, t + 4) << 6 | raw_min(block, t) << 12 |
-         raw_min(block, t + 4) << 18 | (halves >> (8 * t) & 255u) << 24;
+  const uint32_t scales[2] = {raw_scale(block, t), raw_scale(block, t + 4)};
+  const uint32_t mins[2] = {raw_min(block, t), raw_min(block, t + 4)};
+  return make_scale_word(scales, mins, halves, t);
 }
 
 // Scale word of a lane of a 32-element tile: halves d of sub-block t, rows g and g + 8.
@@ -231,10 +233,10 @@ DUNLIN_HD TileElement tile_element(Plane plane, const uint8_t* tile, int32_t row
     return e;
   }
   const uint32_t word = load_word(row_words + 8 * (j % 4));
-  e.scale = int32_t(word >> (6 * (j / 4)) & 63);
-  e.min = int32_t(word >> (12 + 6 * (j / 4)) & 63);
+  e.scale = int32_t(word_scale(word, j >= 4));
+  e.min = int32_t(word_min(word, j >= 4));
   uint32_t halves = 0;
-  for (int32_t t = 0; t < 4; ++t) halves |= (load_word(row_words + 8 * t) >> 24) << (8 * t);
+  for (int32_t t = 0; t < 4; ++t) halves |= word_halves(load_word(row_words + 8 * t), t);
   e.d = halves & 0xffffu;
   e.dmin = halves >> 16;
   return e;

@@ -14,6 +14,7 @@
 //      are dimensions 8g + 2w and 8g + 2w + 1
 #pragma once
 
+#include "backends/cuda/device/early_load.cuh"
 #include "backends/cuda/device/mma.cuh"
 #include "backends/cuda/ops/kv_rows.cuh"
 
@@ -51,10 +52,11 @@ struct KeyLane {
   static constexpr int kChunks = kHeadDim / 32;
   uint4 row[2][kChunks];
 
+  template <typename Load>
   __device__ __forceinline__ void load(int r, const KvPart& keys, int token, int t) {
 #pragma unroll
     for (int c = 0; c < kChunks; ++c)
-      row[r][c] = *reinterpret_cast<const uint4*>(keys.rows + token * 2 * kHeadDim + 64 * c + 16 * t);
+      row[r][c] = Load::load16(keys.rows + token * 2 * kHeadDim + 64 * c + 16 * t);
   }
   __device__ __forceinline__ void operand(int c, int m, uint32_t (&a)[4]) const {
 #pragma unroll
@@ -71,13 +73,13 @@ struct KeyLane<KvFormat::kQ8_0, kHeadDim> {
   uint2 row[2][kChunks];
   uint32_t scales[2][kChunks / 2];  // halves
 
+  template <typename Load>
   __device__ __forceinline__ void load(int r, const KvPart& keys, int token, int t) {
 #pragma unroll
-    for (int c = 0; c < kChunks; ++c)
-      row[r][c] = *reinterpret_cast<const uint2*>(keys.rows + token * kHeadDim + 32 * c + 8 * t);
+    for (int c = 0; c < kChunks; ++c) row[r][c] = Load::load8(keys.rows + token * kHeadDim + 32 * c + 8 * t);
 #pragma unroll
     for (int i = 0; i < kChunks / 2; ++i)
-      scales[r][i] = reinterpret_cast<const uint32_t*>(keys.scales)[token * (kChunks / 2) + i];
+      scales[r][i] = Load::load4(keys.scales + 4 * (token * (kChunks / 2) + i));
   }
   // Codes as halves, exactly: the scale multiplies the dot.
   __device__ __forceinline__ void operand(int c, int m, uint32_t (&a)[4]) const {
@@ -99,10 +101,11 @@ struct ValueLane {
   static constexpr int kChunks = kHeadDim / 64;
   uint4 token[4][kChunks];
 
+  template <typename Load>
   __device__ __forceinline__ void load(int i, const KvPart& values, int at, int g) {
 #pragma unroll
     for (int c = 0; c < kChunks; ++c)
-      token[i][c] = *reinterpret_cast<const uint4*>(values.rows + at * 2 * kHeadDim + 128 * c + 16 * g);
+      token[i][c] = Load::load16(values.rows + at * 2 * kHeadDim + 128 * c + 16 * g);
   }
   // Dimensions 64c + 8g + 2w and the next of token i.
   __device__ __forceinline__ uint32_t pair(int i, int c, int w, int) const {
@@ -116,11 +119,12 @@ struct ValueLane<KvFormat::kQ8_0, kHeadDim> {
   uint2 token[4][kChunks];
   uint32_t scales[4][kChunks];  // halves: of dimensions 64c .., 64c + 32 ..
 
+  template <typename Load>
   __device__ __forceinline__ void load(int i, const KvPart& values, int at, int g) {
 #pragma unroll
     for (int c = 0; c < kChunks; ++c) {
-      token[i][c] = *reinterpret_cast<const uint2*>(values.rows + at * kHeadDim + 64 * c + 8 * g);
-      scales[i][c] = reinterpret_cast<const uint32_t*>(values.scales)[at * kChunks + c];
+      token[i][c] = Load::load8(values.rows + at * kHeadDim + 64 * c + 8 * g);
+      scales[i][c] = Load::load4(values.scales + 4 * (at * kChunks + c));
     }
   }
   __device__ __forceinline__ uint32_t pair(int i, int c, int w, int g) const {

@@ -2,14 +2,15 @@
 // columns of an mma (ops/attention_columns.cuh), and a range of tokens, of which each of 8 warps takes 16 at
 // a time, the next 16 on their way meanwhile.
 //
-//   1. Keys and values are asked for as soon as the position and the block are known; meanwhile the CTA, 16
+//   1. Keys and values are asked for before the wait for the kernel that makes the row; behind it the CTA, 16
 //      threads a head, norms and rotates the queries into shared memory.
 //   2. The CTA of the last range does the same to the new token's key, puts both into the cache, and keeps
 //      them in shared memory in the cache's form: the warp that meets the position takes them from there.
 //   3. Each warp attends to its tokens; their results are merged in shared memory.
-//   4. If there are more ranges, partial results go to memory, and the last CTA to arrive adds them up in
-//      the order of the ranges. Ranges depend on the sequence's own length only, so a result does not
-//      depend on its neighbours or on the grid.
+//   4. If there are more ranges, partial results go to memory, and when all are there every CTA of the kv
+//   head
+//      adds up a share of the outputs. Ranges depend on the sequence's own length only, and the order of the
+//      sums on the ranges, so a result does not depend on its neighbours or on the grid.
 //
 // Instructions come cold in every layer of a decode step, so code size is latency: what a CTA shares is done
 // once, loops that rarely turn are not unrolled.
@@ -108,9 +109,6 @@ struct Decode {
     QueryColumns<kHeadDim, kTiles> queries;
     New fresh;
     float peak[kDecodeWarps][8 * kTiles], sum[kDecodeWarps][8 * kTiles];
-    // Of the partial results, by range and head.
-    float weights[kMaxAttentionSplits][8 * kTiles];
-    bool is_last;
   };
 
   const AttentionParams& p;
@@ -171,10 +169,12 @@ struct Decode {
     Piece piece;
     float2 cos_sin[kPer];
   };
-  __device__ __forceinline__ Source load_head(int h) const {
+  __device__ __forceinline__ const float* head_at(int h) const {
+    if (h < group) return p.q + (int64_t(row) * p.n_head + head * group + h) * kHeadDim;
+    return (h == group ? p.k : p.v) + (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim;
+  }
+  __device__ __forceinline__ Source load_head(const float* from) const {
     const int j = threadIdx.x % kThreadsPerHead;
-    const float* from = p.q + (int64_t(row) * p.n_head + head * group + h) * kHeadDim;
-    if (h >= group) from = (h == group ? p.k : p.v) + (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim;
     Source s;
     s.piece.load(from, j);
     if (p.n_rot > 0) {
@@ -217,14 +217,16 @@ struct Decode {
   __device__ __forceinline__ void load_keys(KeyLane<F, kHeadDim>& keys, int32_t block, int32_t at) const {
     const KvPart part = kv_part<F, kHeadDim>(kv_head(p.kv, block, head).base, 0);
 #pragma unroll
-    for (int r = 0; r < 2; ++r) keys.load(r, part, at % kKvBlockTokens + lane() / 4 + 8 * r, lane() % 4);
+    for (int r = 0; r < 2; ++r)
+      keys.template load<EarlyLoad>(r, part, at % kKvBlockTokens + lane() / 4 + 8 * r, lane() % 4);
   }
   __device__ __forceinline__ void load_values(ValueLane<F, kHeadDim>& values, int32_t block,
                                               int32_t at) const {
     const KvPart part = kv_part<F, kHeadDim>(kv_head(p.kv, block, head).base, 1);
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      values.load(i, part, at % kKvBlockTokens + 2 * (lane() % 4) + i % 2 + 8 * (i / 2), lane() / 4);
+      values.template load<EarlyLoad>(i, part, at % kKvBlockTokens + 2 * (lane() % 4) + i % 2 + 8 * (i / 2),
+                                      lane() / 4);
   }
   // The new token, if it is one of the 16, also in the place of those behind it: their weight is zero, but
   // zero times a NaN that another sequence left there would not be.
@@ -234,15 +236,15 @@ struct Decode {
     if (token >= 16) return;
 #pragma unroll
     for (int r = 0; r < 2; ++r)
-      if (lane() / 4 + 8 * r >= token) keys.load(r, shared.fresh.part(0), 0, lane() % 4);
+      if (lane() / 4 + 8 * r >= token) keys.template load<PlainLoad>(r, shared.fresh.part(0), 0, lane() % 4);
 #pragma unroll
     for (int i = 0; i < 4; ++i)
       if (2 * (lane() % 4) + i % 2 + 8 * (i / 2) >= token)
-        values.load(i, shared.fresh.part(1), 0, lane() / 4);
+        values.template load<PlainLoad>(i, shared.fresh.part(1), 0, lane() / 4);
   }
 
   __device__ __forceinline__ int32_t block_of(int32_t at) const {
-    return __ldcg(table + at / kKvBlockTokens);
+    return int32_t(EarlyLoad::load4(table + at / kKvBlockTokens));
   }
 
   // Step 3: this warp's tokens, the first 16 of which are in keys and values.
@@ -318,11 +320,10 @@ struct Outputs4 {
     }
     sum += __shfl_xor_sync(lanes, sum, 1);
     sum += __shfl_xor_sync(lanes, sum, 2);
-    *reinterpret_cast<uint32_t*>(e.row.codes + column) = word;
+    *reinterpret_cast<uint32_t*>(row16_code(e.row, column)) = word;
     if (column % 16 != 0) return;
     const float scale = peak / 127.0f;
-    e.row.scales[column / 16] = scale;
-    e.row.products[column / 16] = scale * float(sum);
+    *reinterpret_cast<float2*>(row16_scale(e.row, column)) = make_float2(scale, scale * float(sum));
   }
 };
 
@@ -351,33 +352,93 @@ __device__ __forceinline__ Outputs4 merge_warps(const D& d, int i, int n_warps, 
   return out;
 }
 
-// The weights of the n partial results of every head, normalized; zero from n on. A warp a head, a lane every
-// 32nd range. Ends with a barrier.
-template <typename D>
-__device__ __forceinline__ void weigh_partials(const D& d, const float* partials, int stride, int head_dim,
-                                               int n) {
-  const float* peaks = partials + d.group * head_dim;
-#pragma unroll 1
-  for (int r = D::warp(); r < d.group; r += kDecodeWarps) {
-    float peak[2] = {-INFINITY, -INFINITY}, sum[2] = {};
-#pragma unroll
-    for (int e = 0; e < 2; ++e) {
-      const int i = D::lane() + 32 * e;
-      if (i < n) peak[e] = __ldcg(peaks + i * stride + r), sum[e] = __ldcg(peaks + i * stride + d.group + r);
+// What the CTAs of a kv head have counted, p.arrived.
+struct Meeting {
+  uint32_t* arrived;
+  uint32_t* left;
+  uint32_t n;  // CTAs
+
+  // Waits until all have written their partial results. All are on the device at once: where a kv head has
+  // more than one CTA, a grid has no more than there are SMs.
+  __device__ __forceinline__ void meet() const {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      // What the CTA wrote, which the barrier has shown to this thread, before the count.
+      __threadfence();
+      atomicAdd(arrived, 1u);
+      uint32_t seen;
+      do {
+        asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrived) : "memory");
+      } while (seen < n);
     }
-    float top = fmaxf(peak[0], peak[1]);
-#pragma unroll
-    for (int step = 16; step > 0; step /= 2) top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, step));
-    peak[0] = exp2_approx(peak[0] - top), peak[1] = exp2_approx(peak[1] - top);
-    float total = peak[0] * sum[0] + peak[1] * sum[1];
-#pragma unroll
-    for (int step = 16; step > 0; step /= 2) total += __shfl_xor_sync(0xffffffffu, total, step);
-#pragma unroll
-    for (int e = 0; e < 2; ++e) d.shared.weights[D::lane() + 32 * e][r] = __fdividef(peak[e], total);
+    __syncthreads();
   }
-  __syncthreads();
+  // The last to leave makes both zero again. By one thread that has met.
+  __device__ __forceinline__ void leave() const {
+    if (atomicAdd(left, 1u) != n - 1) return;
+    *arrived = 0;
+    *left = 0;
+  }
+};
+
+// Step 4: this CTA's share of the outputs from the partial results of n ranges. Four threads have 16 outputs
+// in up to 8 ranges, and where there are more, the 8 quads of a warp divide them. The order of every sum
+// depends on the ranges only.
+template <typename D, typename Finish>
+__device__ __forceinline__ void merge_ranges(const D& d, const float* partials, int stride, int head_dim,
+                                             int n, int share, int n_shares, Finish finish) {
+  constexpr int kEach = 8;
+  const bool is_wide = n > kEach;
+  const int own = is_wide ? D::warp() : int(threadIdx.x) / 4, at_once = is_wide ? kDecodeWarps : kThreads / 4;
+  const int slot = is_wide ? D::lane() / 4 : 0, n_slots = is_wide ? 8 : 1, part = threadIdx.x % 4;
+  const int n_units = d.group * head_dim / 16, each = (n_units + n_shares - 1) / n_shares;
+  const int end = min((share + 1) * each, n_units);
+#pragma unroll 1
+  for (int first = share * each; first < end; first += at_once) {
+    const int unit = min(first + own, end - 1), r = unit * 16 / head_dim;
+    const float* peaks = partials + d.group * head_dim + r;
+    const float* from = partials + unit * 16 + 4 * part;
+    float4 found[kEach];
+    float peak[kEach], sum[kEach];
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      const int i = slot + n_slots * e;
+      peak[e] = -INFINITY, sum[e] = 0;
+      found[e] = make_float4(0, 0, 0, 0);
+      if (i >= n) continue;
+      peak[e] = __ldcg(peaks + i * stride), sum[e] = __ldcg(peaks + i * stride + d.group);
+      found[e] = __ldcg(reinterpret_cast<const float4*>(from + i * stride));
+    }
+    float top = peak[0];
+#pragma unroll
+    for (int e = 1; e < kEach; ++e) top = fmaxf(top, peak[e]);
+    const auto over_slots = [&](auto combine) {
+      if (!is_wide) return;
+#pragma unroll
+      for (int step = 4; step < 32; step *= 2) combine(step);
+    };
+    over_slots([&](int step) { top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, step)); });
+    float total = 0;
+    Outputs4 out;
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      const float weight = exp2_approx(peak[e] - top);
+      total += weight * sum[e];
+      out.add(found[e], weight);
+    }
+    over_slots([&](int step) {
+      total += __shfl_xor_sync(0xffffffffu, total, step);
+#pragma unroll
+      for (float& v : out.v) v += __shfl_xor_sync(0xffffffffu, v, step);
+    });
+    if (slot != 0 || first + own >= end) continue;
+    const float factor = __fdividef(1, total);
+#pragma unroll
+    for (float& v : out.v) v *= factor;
+    finish(out, unit * 16 + 4 * part);
+  }
 }
-static_assert(kMaxAttentionSplits == 64);  // two a lane, and batches of 16
+static_assert(kMaxAttentionSplits == 64);  // 8 quads, 8 ranges each
 
 template <KvFormat F, int kHeadDim, int kTiles>
 __device__ __forceinline__ void attend(const AttentionParams& p) {
@@ -385,24 +446,19 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   extern __shared__ __align__(16) float acc[];
   __shared__ __align__(16) typename D::Shared shared;
   pdl_launch_dependents();
-  pdl_wait();
   D d{p, shared, acc, int(blockIdx.z), int(blockIdx.x), p.n_head / p.kv.n_head_kv, 0, 0, nullptr};
-  d.position = __ldcg(p.step.positions + d.row);
-  const int n_rows = __ldcg(p.step.counts + kStepRows);
+  d.position = int32_t(EarlyLoad::load4(p.step.positions + d.row));
+  const auto n_rows = int32_t(EarlyLoad::load4(p.step.counts + kStepRows));
   // Every sequence has one row: they have the same index.
   d.table = p.step.block_tables + int64_t(d.row) * p.step.n_blocks_per_sequence;
   // Most often right, and then not one memory latency later.
   const int32_t likely_at = min((int32_t(blockIdx.y) * kSplitTokens + 16 * D::warp()) / kKvBlockTokens,
                                 p.step.n_blocks_per_sequence - 1);
-  const int32_t likely_block = __ldcg(d.table + likely_at);
-  int h = threadIdx.x / kThreadsPerHead;
-  typename D::Source source = d.load_head(min(h, d.group + 1));
-  if (d.row >= n_rows) return;
-
+  const auto likely_block = int32_t(EarlyLoad::load4(d.table + likely_at));
   d.first = p.window > 0 ? max(0, d.position - p.window + 1) : 0;
   int split = blockIdx.y;
   Range range = split_range(d.first, d.position + 1, p.n_splits, split);
-  if (split >= range.n_active) return;
+  const bool has_work = d.row < n_rows && split < range.n_active;
   KeyLane<F, kHeadDim> keys;
   ValueLane<F, kHeadDim> values;
   const auto load_first = [&] {
@@ -412,12 +468,19 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
     d.load_keys(keys, block, at);
     d.load_values(values, block, at);
   };
-  load_first();
+  if (has_work) load_first();
+  int h = threadIdx.x / kThreadsPerHead;
+  const float* from = d.head_at(min(h, d.group + 1));
+  asm volatile("" : "+l"(from));  // found before the wait
+  pdl_wait();
+  if (!has_work) return;
+  typename D::Source source = d.load_head(from);
+
   int last_split = range.n_active - 1;
   if (last_split >= int(gridDim.y)) last_split %= int(gridDim.y);
   const bool owns_new = last_split == int(blockIdx.y);
 #pragma unroll 1
-  for (;; source = d.load_head(h)) {
+  for (;; source = d.load_head(d.head_at(h))) {
     if (h <= d.group + 1) d.place_head(h, source, owns_new);
     h += kThreads / kThreadsPerHead;
     if (h > d.group + 1) break;
@@ -431,7 +494,7 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   const uint32_t quad = 0xfu << (D::lane() / 4 * 4);
   const auto finish = [&](const Outputs4& out, int i) {
     out.store(p.out + index * n + i);
-    if (p.emission.row.codes != nullptr) out.emit(p.emission, int(index) * n + i, quad);
+    if (p.emission.row.tiles != nullptr) out.emit(p.emission, int(index) * n + i, quad);
   };
 
 #pragma unroll 1
@@ -458,42 +521,18 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
       }
     }
     if (alone) return;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      // What the CTA wrote, which the barrier has shown to this thread, before the count.
-      __threadfence();
-      shared.is_last = atomicAdd(p.arrived + index, 1u) == uint32_t(range.n_active - 1);
-      __threadfence();
-    }
-    __syncthreads();
-    if (shared.is_last) break;
     split += gridDim.y;
-    if (split >= range.n_active) return;
+    if (split >= range.n_active) break;
     range = split_range(d.first, d.position + 1, p.n_splits, split);
     load_first();
+    __syncthreads();  // before the warps write again
   }
 
-  // Step 4.
-  if (threadIdx.x == 0) p.arrived[index] = 0;
-  constexpr int kBatch = 16;  // loads on their way at a time; the first while the weights are found
-  bool weighed = false;
-#pragma unroll 1
-  for (int i0 = 0; i0 < n; i0 += 4 * kThreads) {
-    const int i = i0 + 4 * threadIdx.x;
-    const float* from = partials + min(i, n - 4);
-    Outputs4 out;
-#pragma unroll 1
-    for (int q0 = 0; q0 < range.n_active; q0 += kBatch) {
-      float4 batch[kBatch];
-#pragma unroll
-      for (int q = 0; q < kBatch; ++q)
-        batch[q] = __ldcg(reinterpret_cast<const float4*>(from + min(q0 + q, range.n_active - 1) * stride));
-      if (!weighed) weigh_partials(d, partials, stride, kHeadDim, range.n_active), weighed = true;
-#pragma unroll
-      for (int q = 0; q < kBatch; ++q) out.add(batch[q], shared.weights[q0 + q][min(i, n - 4) / kHeadDim]);
-    }
-    if (i < n) finish(out, i);
-  }
+  const int n_ctas = min(int(gridDim.y), range.n_active);
+  const Meeting meeting{p.arrived + 2 * index, p.arrived + 2 * index + 1, uint32_t(n_ctas)};
+  meeting.meet();
+  merge_ranges(d, partials, stride, kHeadDim, range.n_active, int(blockIdx.y), n_ctas, finish);
+  if (threadIdx.x == 0) meeting.leave();
 }
 
 }  // namespace

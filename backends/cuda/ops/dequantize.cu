@@ -5,6 +5,7 @@
 
 #include "backends/cuda/device/gemm_params.h"
 #include "backends/cuda/device/pdl.cuh"
+#include "backends/cuda/formats/scale_word.h"
 #include "backends/cuda/formats/unpack.cuh"
 
 namespace dunlin::cuda {
@@ -51,8 +52,10 @@ struct Scales {
           d[r] = half_bits_to_float(*reinterpret_cast<const unsigned short*>(scales + 256 + 2 * (g + 8 * r)));
           dmin[r] = 0;
         } else {
-          d[r] = half_bits_to_float((word[r][0] >> 24) | (word[r][1] >> 24) << 8);
-          dmin[r] = half_bits_to_float((word[r][2] >> 24) | (word[r][3] >> 24) << 8);
+          const uint32_t halves = word_halves(word[r][0], 0) | word_halves(word[r][1], 1) |
+                                  word_halves(word[r][2], 2) | word_halves(word[r][3], 3);
+          d[r] = half_bits_to_float(halves & 0xffffu);
+          dmin[r] = half_bits_to_float(halves >> 16);
         }
       }
     }
@@ -69,7 +72,7 @@ struct Scales {
       return {d[r] * float(scale) * unit, 0.0f};
     } else {
       const uint32_t w = word[r][j % 4];
-      return {d[r] * float(w >> (6 * (j / 4)) & 63u) * unit, dmin[r] * float(w >> (12 + 6 * (j / 4)) & 63u)};
+      return {d[r] * float(word_scale(w, j >= 4)) * unit, dmin[r] * float(word_min(w, j >= 4))};
     }
   }
 };

@@ -21,7 +21,7 @@ extern "C" __global__ void __launch_bounds__(256) embed(dunlin::cuda::EmbedParam
       v = matrix_element(p.table, token, k);
       p.out[int64_t(blockIdx.x) * p.table.k + k] = v;
     }
-    if (p.emission.row.codes == nullptr) continue;
+    if (p.emission.row.tiles == nullptr) continue;
     emit16(p.emission, k / 16 * 16, v, emission_weight(p.emission, k, k < p.table.k), k < k_end);
   }
 }

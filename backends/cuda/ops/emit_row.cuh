@@ -28,16 +28,15 @@ __device__ __forceinline__ void emit16(const RowEmission& e, int column, float v
   float peak = fabsf(scaled);
 #pragma unroll
   for (int step = 8; step > 0; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(0xffffffffu, peak, step));
-  const int32_t code = __float2int_rn(scaled * (peak > 0 ? 127.0f / peak : 0.0f));
+  const int32_t code = __float2int_rn(scaled * (peak > 0 ? __fdividef(127.0f, peak) : 0.0f));
   int32_t sum = code;
 #pragma unroll
   for (int step = 8; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
   if (!active) return;
-  e.row.codes[column + i] = uint8_t(code);
+  row16_code(e.row, column)[i] = uint8_t(code);
   if (i != 0) return;
   const float scale = peak / 127.0f;
-  e.row.scales[column / 16] = scale;
-  e.row.products[column / 16] = scale * float(sum);
+  *reinterpret_cast<float2*>(row16_scale(e.row, column)) = make_float2(scale, scale * float(sum));
 }
 
 }  // namespace dunlin::cuda

@@ -5,133 +5,162 @@
 // finished, for the next linear quantized if it wants them so. The order of every sum depends on the launch
 // shape only.
 //
+// A short launch is a chain of latencies, a long one a stream that instructions must keep up with: both want
+// few instructions.
+//
 // Grid: at most n_strips (glu: n_strips / 2). Block: 32 * warps. Dynamic shared memory: gemv_shared_bytes().
-#include "backends/cuda/device/cp_async.cuh"
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/emit_row.cuh"
 #include "backends/cuda/ops/gemv_tiles.cuh"
-#include "backends/cuda/ops/strip.cuh"
+#include "backends/cuda/ops/tile_ring.cuh"
 
 namespace dunlin::cuda {
 namespace {
 
-constexpr int kMaxWarps = 12;
+#ifdef __CUDA_ARCH__
+constexpr int kMaxWarps = gemv_max_warps(__CUDA_ARCH__ / 10);
+#else
+constexpr int kMaxWarps = 1;
+#endif
 
-// Tiles [begin, end) of the CTA's strips, counted from its first.
+// The sums of the CTA's warps, and whose they are. A warp's strips follow one another, and neighbouring warps
+// share at most one: row strip + warp of the table is its own.
+struct PartialSums {
+  float* table;    // [strip + warp][16]
+  uint8_t* first;  // by strip: the warp that has its first tile
+  uint8_t* last;
+
+  // A warp's lanes' sums of rows g and g + 8.
+  __device__ __forceinline__ void store(const float (&sums)[2], int strip, int warp, int lane) const {
+    float* to = table + (strip + warp) * kStripRows;
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      float v = sums[r];
+      v += __shfl_xor_sync(0xffffffffu, v, 1);
+      v += __shfl_xor_sync(0xffffffffu, v, 2);
+      if (lane % 4 == 0) to[lane / 4 + 8 * r] = v;
+    }
+  }
+  // Over the warps that had tiles of the strip, in order.
+  __device__ __forceinline__ float sum(int strip, int row) const {
+    const int begin = first[strip], n = last[strip] - begin + 1;
+    const float* from = table + (strip + begin) * kStripRows + row;
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < kMaxWarps; ++i)
+      if (i < n) sum += from[i * kStripRows];
+    return sum;
+  }
+};
+
+// The tiles of one strip that this warp has.
+template <Plane P>
+__device__ __forceinline__ void sum_strip(const LinearParams& p, TileRing& ring, TileSource& source,
+                                          const uint8_t* row_tile, int columns_left, int n,
+                                          const ColumnPicks& picks, int lane, float (&out)[2]) {
+  StripSums sums;
+#pragma unroll 1
+  for (; n > 0; --n) {
+    const uint8_t* bytes = ring.wait();
+    add_tile<P>(bytes, TileInput(row_tile, lane), picks, columns_left, lane, sums);
+    ring.refill(p, source);
+    row_tile += kRow16TileBytes;
+    columns_left -= kTileK;
+  }
+  const float unit = dot_unit<P>(lane);
+#pragma unroll
+  for (int r = 0; r < 2; ++r) out[r] = unit * sums.dot[r] - sums.min[r];
+}
+
+// A warp's run of tiles: where it begins, tile `tile` of strip `strip` of the CTA, and that strip's plane.
 struct TileRun {
-  int begin, end;
-};
-
-// A place in a run: the tile of a strip, and its bytes.
-struct TileCursor {
-  int at, end;      // of the run
-  int strip, tile;  // of the launch, of the strip
-  int tile_bytes;   // of 256 columns: for 32-element planes two small tiles, of which the last may lack one
-  const uint8_t* from;
-  const uint8_t* strip_end;
+  int strip, tile, n_tiles;
   Plane plane;
-
-  __device__ __forceinline__ TileCursor(const LinearParams& p, int first_strip, const TileRun& run)
-      : at(run.begin), end(run.end) {
-    const int strips = int(uint64_t(uint32_t(run.begin)) * p.gemv.tile_reciprocal >> 31);
-    strip = first_strip + strips, tile = run.begin - strips * p.n_tiles;
-    enter(p);
-  }
-  __device__ __forceinline__ void enter(const LinearParams& p) {
-    const StripRef ref = strip_ref(p, min(strip, p.n_strips - 1));
-    const LinearSegment& s = p.segments[ref.segment];
-    const PlaneInfo info = plane_info(s.plane);
-    plane = s.plane;
-    tile_bytes = info.tile_k == kTileK ? info.tile_bytes : 2 * info.tile_bytes;
-    const uint8_t* tiles = strip_tiles(p, ref);
-    from = tiles + tile * tile_bytes;
-    strip_end = tiles + s.strip_bytes;
-  }
-  __device__ __forceinline__ void next(const LinearParams& p) {
-    ++at, ++tile, from += tile_bytes;
-    if (tile < p.n_tiles) return;
-    ++strip, tile = 0;
-    if (at < end) enter(p);
-  }
-  // Starts copying the tile into a stage; nothing beyond the run. Always one group.
-  __device__ __forceinline__ void start_copy(uint8_t* stage, int lane) const {
-    if (at < end) {
-      const int bytes = min(tile_bytes, int(strip_end - from));
-      const uint8_t* source = from + 16 * lane;
-      uint8_t* to = stage + 16 * lane;
-#pragma unroll 4
-      for (int i = 16 * lane; i < bytes; i += 16 * kLanes, source += 16 * kLanes, to += 16 * kLanes)
-        cp_async16(to, source);
-    }
-    cp_async_commit();
-  }
 };
 
-// The row and the sums of its squares, on their way from an earlier kernel to shared memory and to registers:
-// L2 has them, L1 must not. All that is needed from memory is asked for at once.
-struct RowInFlight {
-  static constexpr int kUnits = 2, kSquares = 4;  // the rest of long rows comes behind
-  uint4 units[kUnits];
-  float squares;  // of this lane
+__device__ __forceinline__ Plane plane_of(const LinearParams& p, int strip) {
+  return p.segments[strip_ref(p, strip).segment].plane;
+}
 
-  __device__ __forceinline__ void request(const LinearParams& p, int n_units) {
-    const uint4* from = reinterpret_cast<const uint4*>(p.x.codes);
-#pragma unroll
-    for (int u = 0; u < kUnits; ++u) {
-      const int i = threadIdx.x + u * blockDim.x;
-      if (i < n_units) units[u] = __ldcg(from + i);
+__device__ __forceinline__ void sum_run(const LinearParams& p, TileRing& ring, TileSource& source,
+                                        const uint8_t* row, int first_strip, TileRun run,
+                                        const PartialSums& partials) {
+  const int warp = threadIdx.x / kLanes, lane = threadIdx.x % kLanes;
+  const ColumnPicks picks(lane);
+  while (run.n_tiles > 0) {
+    const int n = min(run.n_tiles, p.n_tiles - run.tile);
+    const uint8_t* row_tile = row + run.tile * kRow16TileBytes;
+    const int columns_left = p.k - run.tile * kTileK;
+    const Plane plane = run.plane;
+    // Known before the tiles are there.
+    if (n < run.n_tiles) run.plane = plane_of(p, first_strip + run.strip + 1);
+    float sums[2];
+    const auto take = [&](auto constant) {
+      sum_strip<decltype(constant)::value>(p, ring, source, row_tile, columns_left, n, picks, lane, sums);
+    };
+    // The same for all lanes. No table of jumps, which would be one more wait for memory.
+    if (plane == Plane::kW4K) {
+      take(std::integral_constant<Plane, Plane::kW4K>());
+    } else if (plane == Plane::kW6K) {
+      take(std::integral_constant<Plane, Plane::kW6K>());
+    } else if (plane == Plane::kW5) {
+      take(std::integral_constant<Plane, Plane::kW5>());
+    } else if (plane == Plane::kW8) {
+      take(std::integral_constant<Plane, Plane::kW8>());
+    } else if (plane == Plane::kW5K) {
+      take(std::integral_constant<Plane, Plane::kW5K>());
+    } else {
+      take(std::integral_constant<Plane, Plane::kW4>());
     }
-    float parts[kSquares];
-    const int lane = threadIdx.x % 32;
+    partials.store(sums, run.strip, warp, lane);
+    if (lane == 0) {
+      if (run.tile == 0) partials.first[run.strip] = uint8_t(warp);
+      if (run.tile + n == p.n_tiles) partials.last[run.strip] = uint8_t(warp);
+    }
+    ++run.strip, run.tile = 0, run.n_tiles -= n;
+  }
+}
+
+// The row on its way from L2 to shared memory; an earlier kernel wrote it.
+__device__ __forceinline__ void ask_for_row(const LinearParams& p, uint8_t* row, uint64_t* barrier) {
+  const int bytes = p.n_tiles * kRow16TileBytes;
+  if constexpr (kHasBulkCopy) {
+    if (threadIdx.x != 0) return;
+    barrier_expect(shared_address(barrier), bytes);
+    bulk_copy(shared_address(row), p.x.tiles, bytes, shared_address(barrier));
+  } else {
+    const uint4* from = reinterpret_cast<const uint4*>(p.x.tiles);
+    for (int i = threadIdx.x; i < bytes / 16; i += blockDim.x)
+      reinterpret_cast<uint4*>(row)[i] = __ldcg(from + i);
+  }
+}
+__device__ __forceinline__ void wait_for_row(uint64_t* barrier) {
+  if constexpr (kHasBulkCopy) {
+    barrier_wait(shared_address(barrier), 0);
+  } else {
+    __syncthreads();
+  }
+}
+
+// The sums of the row's squares, for its norm: asked for by a whole warp, added up when they are needed.
+struct SquaresInFlight {
+  static constexpr int kParts = 4;  // the rest of long rows comes behind
+  float parts[kParts];
+
+  __device__ __forceinline__ void ask(const LinearParams& p, int lane) {
 #pragma unroll
-    for (int e = 0; e < kSquares; ++e)
+    for (int e = 0; e < kParts; ++e)
       parts[e] = lane + 32 * e < p.n_squares ? __ldcg(p.x.squares + lane + 32 * e) : 0.0f;
-    squares = (parts[0] + parts[1]) + (parts[2] + parts[3]);
-    for (int i = lane + 32 * kSquares; i < p.n_squares; i += 32) squares += __ldcg(p.x.squares + i);
+    for (int i = lane + 32 * kParts; i < p.n_squares; i += 32) parts[0] += __ldcg(p.x.squares + i);
   }
-  __device__ __forceinline__ void store(const LinearParams& p, int n_units, uint8_t* row) const {
-    const uint4* from = reinterpret_cast<const uint4*>(p.x.codes);
-    uint4* to = reinterpret_cast<uint4*>(row);
-#pragma unroll
-    for (int u = 0; u < kUnits; ++u) {
-      const int i = threadIdx.x + u * blockDim.x;
-      if (i < n_units) to[i] = units[u];
-    }
-    for (int i = threadIdx.x + kUnits * blockDim.x; i < n_units; i += blockDim.x) to[i] = __ldcg(from + i);
-  }
-  // 1 / rms of the raw row; by a whole warp.
+  // 1 / rms of the raw row.
   __device__ __forceinline__ float norm_factor(const LinearParams& p) const {
-    float sum = squares;
+    float sum = (parts[0] + parts[1]) + (parts[2] + parts[3]);
 #pragma unroll
     for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
     return rsqrtf(sum / float(p.k) + p.norm_eps);
   }
 };
-
-// A warp's sums of one strip over its lanes, into the CTA's table, and back to zero. A warp's strips follow
-// one another, and neighbouring warps share at most one: row strip + warp of the table is its own.
-__device__ __forceinline__ void store_partial(float (&acc)[2], float* table_row, int lane) {
-#pragma unroll
-  for (int r = 0; r < 2; ++r) {
-    float v = acc[r];
-    v += __shfl_xor_sync(0xffffffffu, v, 1);
-    v += __shfl_xor_sync(0xffffffffu, v, 2);
-    if (lane % 4 == 0) table_row[lane / 4 + 8 * r] = v;
-    acc[r] = 0;
-  }
-}
-
-// The sum of row `row` of the CTA's strip `strip`, over the warps that had tiles of it, in order.
-__device__ __forceinline__ float sum_partials(const LinearParams& p, const float* table,
-                                              const EqualRuns& runs, int n_warps, int strip, int row) {
-  float sum = 0;
-#pragma unroll
-  for (int w = 0; w < kMaxWarps; ++w) {
-    const bool had_some = runs.begin(w) < (strip + 1) * p.n_tiles && runs.begin(w + 1) > strip * p.n_tiles;
-    if (w < n_warps && had_some) sum += table[(strip + w) * kStripRows + row];
-  }
-  return sum;
-}
 
 // A constant, loaded where it stands: before the wait for earlier kernels.
 __device__ __forceinline__ float load_constant(const float* p) {
@@ -140,7 +169,7 @@ __device__ __forceinline__ float load_constant(const float* p) {
   return v;
 }
 
-// One output of the CTA: group i of 16, row threadIdx % 16. What it needs from memory is asked for before it
+// One output of the CTA: row lane % 16 of a group. What it needs from memory is asked for before it
 // is needed.
 struct Output {
   float* to;              // null: none
@@ -162,96 +191,95 @@ struct Output {
     if (s.bias != nullptr) bias = load_constant(s.bias + column);
     if (p.emission.norm_weight != nullptr) weight = load_constant(p.emission.norm_weight + column);
   }
-  __device__ __forceinline__ void request() {
+  __device__ __forceinline__ void ask() {
     if (residual != nullptr) added = __ldcg(residual);
   }
-};
-
-__device__ __forceinline__ void wait_for_oldest(int n_stages) {
-  if (n_stages == 1) {
-    cp_async_wait<0>();
-  } else if (n_stages == 2) {
-    cp_async_wait<1>();
-  } else if (n_stages == 3) {
-    cp_async_wait<2>();
-  } else {
-    cp_async_wait<3>();
+  __device__ __forceinline__ float finish(float sum) const {
+    if (to == nullptr) return 0;
+    const float value = sum + bias + added;
+    *to = value;
+    return value;
   }
-  __syncwarp();
-}
+};
 
 }  // namespace
 }  // namespace dunlin::cuda
 
-extern "C" __global__ void __launch_bounds__(384, 2) gemv(dunlin::cuda::LinearParams p) {
+extern "C" __global__ void __launch_bounds__(32 * dunlin::cuda::kMaxWarps, 2)
+    gemv(dunlin::cuda::LinearParams p) {
   using namespace dunlin::cuda;
-  extern __shared__ __align__(16) uint8_t shared[];
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, n_warps = blockDim.x / 32;
-  uint8_t* ring = shared + warp * p.gemv.n_stages * p.gemv.stage_bytes;
-  uint8_t* row = shared + n_warps * p.gemv.n_stages * p.gemv.stage_bytes;
-  float* table = reinterpret_cast<float*>(row + p.n_tiles * kRow16TileBytes);
+  extern __shared__ __align__(128) uint8_t shared[];
+  const int warp = threadIdx.x / kLanes, lane = threadIdx.x % kLanes, n_warps = blockDim.x / kLanes;
   const int unit = p.glu ? 2 : 1;
-  const EqualRuns& cta_runs = p.gemv.strips;
-  const int first_strip = cta_runs.begin(blockIdx.x) * unit;
-  const int n_strips = cta_runs.begin(blockIdx.x + 1) * unit - first_strip;
-  const EqualRuns warp_runs = p.gemv.tiles[int(blockIdx.x) < cta_runs.n_longer ? 0 : 1];
+  const GemvSplit& split = p.gemv;
+  const int first_strip = split.strips.begin(blockIdx.x) * unit;
+  const int n_strips = split.strips.begin(blockIdx.x + 1) * unit - first_strip;
+  const EqualRuns runs = split.tiles[int(blockIdx.x) < split.strips.n_longer ? 0 : 1];
   pdl_launch_dependents();
-  const TileCursor start(p, first_strip, {warp_runs.begin(warp), warp_runs.begin(warp + 1)});
-  TileCursor ahead = start;
-  for (int stage = 0; stage < p.gemv.n_stages; ++stage) {
-    ahead.start_copy(ring + stage * p.gemv.stage_bytes, lane);
-    ahead.next(p);
-  }
-  // Thread 16 i + r has row r of output group i, and of every further one that a CTA's threads can reach.
-  const int n_groups = n_strips / unit, n_units = p.n_tiles * (kRow16TileBytes / 16);
-  const int step = blockDim.x / kStripRows;
-  int group = threadIdx.x / kStripRows;
+
+  auto* barriers = reinterpret_cast<uint64_t*>(shared);
+  uint64_t* row_barrier = barriers + n_warps * split.n_stages;
+  uint8_t* row = shared + split.row_at;
+  TileRing ring(shared + gemv_stages_at(n_warps, split.n_stages) + warp * split.n_stages * split.stage_bytes,
+                barriers + warp * split.n_stages, split.n_stages, split.stage_bytes);
+  TileRun run;
+  const int begin = runs.begin(warp);
+  run.n_tiles = runs.begin(warp + 1) - begin;
+  run.strip = int(uint64_t(uint32_t(begin)) * split.tile_reciprocal >> 31);
+  run.tile = begin - run.strip * p.n_tiles;
+  TileSource source(p, first_strip + run.strip, run.tile, run.n_tiles);
+  ring.begin(p, source);
+  run.plane = plane_of(p, min(first_strip + run.strip, p.n_strips - 1));
+
+  PartialSums partials;
+  partials.table = reinterpret_cast<float*>(row + p.n_tiles * kRow16TileBytes);
+  partials.first = reinterpret_cast<uint8_t*>(partials.table + (n_strips + n_warps) * kStripRows);
+  partials.last = partials.first + n_strips;
+  // The last warps, whose runs are not the longer ones, finish the outputs: 16 lanes a group, and every
+  // further one that a CTA's threads reach.
+  constexpr int kGroupsPerWarp = kLanes / kStripRows;
+  const int n_groups = n_strips / unit, step = n_warps * kGroupsPerWarp;
+  const int first_group = (n_warps - 1 - warp) * kGroupsPerWarp;
+  const bool warp_finishes = first_group < n_groups;
+  int group = first_group + lane / kStripRows;
   Output output{};
   if (group < n_groups) output.prepare(p, first_strip + group * unit);
-  pdl_wait();
-  RowInFlight in_flight;
-  in_flight.request(p, n_units);
-  output.request();
-  in_flight.store(p, n_units, row);
-  __syncthreads();
-
-  TileCursor now = start;
-  float acc[2] = {};
-  for (int stage = 0; now.at < now.end; stage = stage + 1 == p.gemv.n_stages ? 0 : stage + 1) {
-    uint8_t* bytes = ring + stage * p.gemv.stage_bytes;
-    wait_for_oldest(p.gemv.n_stages);
-    TileInput x;
-    x.load(row, p.n_tiles, now.tile, lane);
-    add_tile(now.plane, bytes, x, now.tile * kTileK + 128 < p.k, lane, acc);
-    __syncwarp();  // all lanes have read the stage
-    ahead.start_copy(bytes, lane);
-    ahead.next(p);
-    const int strip = now.strip;
-    now.next(p);
-    if (now.strip != strip || now.at == now.end)
-      store_partial(acc, table + (strip - first_strip + warp) * kStripRows, lane);
+  if constexpr (kHasBulkCopy) {
+    if (threadIdx.x == 0) {
+      barrier_init(shared_address(row_barrier), 1);
+      barrier_init_fence();
+    }
+    __syncthreads();
   }
-  cp_async_wait<0>();
-  const float factor = p.n_squares > 0 ? in_flight.norm_factor(p) : 1.0f;
-  __syncthreads();
+  pdl_wait();
+  ask_for_row(p, row, row_barrier);
+  SquaresInFlight squares;
+  if (warp_finishes) {
+    output.ask();
+    squares.ask(p, lane);
+  }
+  wait_for_row(row_barrier);
 
+  sum_run(p, ring, source, row, first_strip, run, partials);
+  const float factor = warp_finishes && p.n_squares > 0 ? squares.norm_factor(p) : 1.0f;
+  __syncthreads();
+  if (!warp_finishes) return;
+
+  const int r = lane % kStripRows;
   // Whole warps go together: groups of 16 lanes share shuffles.
   for (int first = 0; first < n_groups; first += step, group += step) {
     const bool exists = group < n_groups;
-    const int r = threadIdx.x % kStripRows;
     if (first > 0 && exists) {
       output.prepare(p, first_strip + group * unit);
-      output.request();
+      output.ask();
     }
     float value = 0;
     if (exists) {
-      value = factor * sum_partials(p, table, warp_runs, n_warps, group * unit, r);
-      if (p.glu)
-        value = silu(value) * (factor * sum_partials(p, table, warp_runs, n_warps, group * unit + 1, r));
-      value = output.to != nullptr ? value + output.bias + output.added : 0.0f;
-      if (output.to != nullptr) *output.to = value;
+      value = factor * partials.sum(group * unit, r);
+      if (p.glu) value = silu(value) * (factor * partials.sum(group * unit + 1, r));
+      value = output.finish(value);
     }
-    if (p.emission.row.codes != nullptr)
+    if (p.emission.row.tiles != nullptr)
       emit16(p.emission, exists ? output.column / 16 * 16 : 0, value, exists ? output.weight : 1.0f, exists);
   }
 }

@@ -17,13 +17,6 @@ __device__ __forceinline__ KvHead kv_head(const KvView& kv, int32_t block, int32
   return {kv.base + (int64_t(block) * kv.n_head_kv + head) * kv.head_bytes};
 }
 
-// Two of four int8 (bytes 0, 1 or 2, 3 of the word) as halves.
-__device__ __forceinline__ __half2 bytes_to_half2(uint32_t word, bool upper) {
-  // 1024 + (b + 128) as half bits, less 1152.
-  const uint32_t raised = __byte_perm(word ^ 0x80808080u, 0x64646464u, upper ? 0x4342 : 0x4140);
-  return __hsub2(as_half2(raised), __float2half2_rn(1152.0f));
-}
-
 // Format and head size at compile time; kHeadDim 0: head_dim from the view.
 template <KvFormat F, int kHeadDim>
 struct KvRows {

@@ -7,6 +7,7 @@
 
 #include "backends/cuda/device/linear_params.h"
 #include "backends/cuda/device/mma.cuh"
+#include "backends/cuda/formats/scale_word.h"
 #include "backends/cuda/formats/unpack.cuh"
 
 namespace dunlin::cuda {
@@ -51,7 +52,7 @@ __device__ __forceinline__ void add_tile_min(const uint8_t* tiles, const Quantiz
       int32_t scale[2];
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
-        scale[r] = int32_t(s.word[r][(2 * q + e) % 4] >> (6 * (q / 2)) & 63u);
+        scale[r] = int32_t(word_scale(s.word[r][(2 * q + e) % 4], q >= 2));
         if (P == Plane::kW4K && e == 0) scale[r] <<= 4;  // even codes are not yet times 16
       }
 #pragma unroll
@@ -72,11 +73,13 @@ __device__ __forceinline__ void add_tile_min(const uint8_t* tiles, const Quantiz
                           : t == 1 ? s.word[r][1]
                           : t == 2 ? s.word[r][2]
                                    : s.word[r][3];
-    const uint32_t raised = (word >> 12 & 63u) | (word >> 18 & 63u) << 16 | 0x64006400u;
+    const uint32_t raised = (word >> 6 & 0x003f003fu) | 0x64006400u;
     const __half2 m = __hsub2(*reinterpret_cast<const __half2*>(&raised), __float2half2_rn(1024.0f));
     mins[r] = *reinterpret_cast<const uint32_t*>(&m);
-    d[r] = half_bits_to_float((s.word[r][0] >> 24) | (s.word[r][1] >> 24) << 8) * kUnit<P>;
-    dmin[r] = half_bits_to_float((s.word[r][2] >> 24) | (s.word[r][3] >> 24) << 8);
+    const uint32_t halves = word_halves(s.word[r][0], 0) | word_halves(s.word[r][1], 1) |
+                            word_halves(s.word[r][2], 2) | word_halves(s.word[r][3], 3);
+    d[r] = half_bits_to_float(halves & 0xffffu) * kUnit<P>;
+    dmin[r] = half_bits_to_float(halves >> 16);
   }
 #pragma unroll
   for (int c = 0; c < NB; ++c) {

@@ -25,7 +25,7 @@ __device__ __forceinline__ const uint8_t* strip_tiles(const LinearParams& p, con
 }
 
 __device__ __forceinline__ float silu(float x) {
-  return x / (1.0f + __expf(-x));
+  return __fdividef(x, 1.0f + __expf(-x));
 }
 
 }  // namespace dunlin::cuda
