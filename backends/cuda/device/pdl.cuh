@@ -1,8 +1,8 @@
 // Programmatic dependent launch: the two instructions, or nothing where the architecture has none.
 //
-// Rules (docs/decisions/0002): every thread of every kernel executes pdl_wait() before it reads what an earlier
-// kernel wrote or writes anything. Before it may be read: weights; the step's inputs, as the launch behind
-// step_begin waits for all of it (CudaPlan::launch_step); keys and values of earlier steps.
+// Rules (docs/decisions/0002): every thread of every kernel executes pdl_wait() before it reads what an
+// earlier kernel wrote or writes anything. Before it may be read: weights; the step's inputs, as the launch
+// behind step_begin waits for all of it (CudaPlan::launch_step); keys and values of earlier steps.
 #pragma once
 
 namespace dunlin::cuda {
