@@ -30,9 +30,8 @@ constexpr uint64_t choice_mass(float logit, float largest, float temperature) {
   y = y * r + 1.6666665459e-1f;
   y = y * r + 5.0000001201e-1f;
   y = y * (r * r) + r + 1.0f;  // exp(r), in 0.7..1.42
-  const auto fraction = uint64_t(y * float(1 << kFractionBits));
-  const int shift = kMassBits - kFractionBits + power;
-  return shift >= 0 ? fraction << shift : fraction >> -shift;
+  const auto fraction = uint64_t(uint32_t(y * float(1 << kFractionBits)));
+  return fraction << (kMassBits - kFractionBits) >> -power;
 }
 
 // The mass that the most probable must hold under top-p; at least 1.

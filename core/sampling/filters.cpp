@@ -85,14 +85,23 @@ size_t keep_min_p(std::span<Candidate> candidates, float min_p) {
 
 size_t draw(std::span<Candidate> candidates, float temperature, double uniform) {
   DUNLIN_CHECK(!candidates.empty());
-  const auto by_id = [](const Candidate& a, const Candidate& b) { return a.id < b.id; };
-  // All tokens come in order, and sorting so many again would cost more than the rest.
-  if (!std::is_sorted(candidates.begin(), candidates.end(), by_id))
-    std::sort(candidates.begin(), candidates.end(), by_id);
-  const uint64_t target = draw_target(fill_masses(candidates, temperature), uniform);
-  size_t i = 0;
-  for (uint64_t reached = candidates[0].mass; reached <= target; reached += candidates[i].mass) ++i;
-  return i;
+  uint64_t target = draw_target(fill_masses(candidates, temperature), uniform);
+  // Nobody needs them sorted: of two halves, the one in which the target lies is halved again.
+  std::span<Candidate> rest = candidates;
+  while (rest.size() > 1) {
+    const size_t half = rest.size() / 2;
+    std::nth_element(rest.begin(), rest.begin() + ptrdiff_t(half), rest.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
+    uint64_t lower = 0;
+    for (const Candidate& c : rest.first(half)) lower += c.mass;
+    if (target < lower) {
+      rest = rest.first(half);
+    } else {
+      target -= lower;
+      rest = rest.subspan(half);
+    }
+  }
+  return size_t(rest.data() - candidates.data());
 }
 
 }  // namespace dunlin

@@ -1,4 +1,5 @@
 // Devices that choose tokens, and the host's Sampler over the logits that the same device shows: one token.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <iostream>
 #include <numeric>
@@ -134,7 +135,7 @@ struct Request {
 std::vector<int32_t> random_text(std::mt19937_64& random, int32_t n_vocab) {
   std::vector<int32_t> text(1 + random() % 80);
   for (int32_t& token : text) token = int32_t(random() % uint64_t(n_vocab));
-  text.back() = int32_t(random() % kTokens);
+  text.back() = int32_t(random() % uint64_t(std::min(kTokens, n_vocab)));
   return text;
 }
 

@@ -70,7 +70,7 @@ struct Team {
   // f(is_there, logit, id) by all lanes of a warp together; some loads are on their way at a time.
   template <typename F>
   __device__ __forceinline__ void for_elements(const LogitSource& source, const F& f) {
-    constexpr int kUnroll = 8;
+    constexpr int kUnroll = 4;
     const int lane = threadIdx.x % 32;
     for (int first = threadIdx.x - lane; first < source.n; first += kUnroll * kTeamThreads) {
       float logits[kUnroll];
