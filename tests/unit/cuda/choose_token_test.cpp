@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "core/sampling/filters.h"
 #include "core/sampling/sampler.h"
 #include "tests/support/emulated_choice.h"
 
@@ -117,6 +118,22 @@ TEST_CASE("equal logits go by id") {
   logits[17] = -0.0f;
   check_all(logits, 3000, 5);
   check_all(std::vector<float>(3000, -7.25f), 2999, 5);
+}
+
+TEST_CASE("a draw on the border of two candidates takes the second, a hair below it the first") {
+  for (const int32_t top_k : {0, 2}) {
+    TokenChoice choice;
+    choice.top_k = top_k;
+    for (const double uniform : {0.0, 0.5 - 0x1p-41, 0.5, 1.0 - 0x1p-53}) {
+      choice.uniform = uniform;
+      std::vector<float> logits{-kInf, 2.5f, -kInf, 2.5f, -kInf};
+      std::vector<Candidate> candidates{{3, 2.5f, 0}, {1, 2.5f, 0}};
+      const int32_t expected = uniform < 0.5 ? 1 : 3;
+      CAPTURE(top_k, uniform);
+      CHECK(emulated_choice(logits, choice, {}, 0) == expected);
+      CHECK(candidates[draw(candidates, 1.0f, uniform)].id == expected);
+    }
+  }
 }
 
 TEST_CASE("logits at -inf are never chosen, and may be most of them") {
