@@ -3,7 +3,8 @@
 // only nothing is sorted. Every filter keeps the first candidates in the order "larger logit, then lower id",
 // so what it keeps is said by the last of them, the Cut, and a cut is found as in a radix sort: sums by digit
 // of a key, from the top digit down, following the digit in which the wanted sum is reached. All sums are
-// whole numbers, so the order of additions does not matter.
+// whole numbers, so the order of additions does not matter. A few candidates, and with usual
+// filters there are few, are compared each with each instead.
 //
 // Written for a Team, so that the tests run it on the host (tests/support/emulated_choice.cpp):
 //   team.each(n, f)                f(i) for i in [0, n), then all threads meet
@@ -32,6 +33,7 @@ inline constexpr int kDigits = 1 << kDigitBits;
 inline constexpr int kSegment = 32;  // digits that one thread adds up
 inline constexpr int kSegments = kDigits / kSegment;
 inline constexpr int kKeyBits = 32;
+inline constexpr int kFew = 256;
 inline constexpr int32_t kLastId = 0x7FFFFFFF;
 inline constexpr float kLargestFloat = 3.402823466e+38f;
 
@@ -44,6 +46,9 @@ struct ChooseState {
   uint64_t group;
   int32_t segment;  // or -1
   int32_t digit;
+  bool is_reached;
+  uint32_t key;
+  uint32_t keys[kFew];
 };
 
 // Where the sum of the digit at a position stands. The gaps keep threads that add up segments out of each
@@ -175,10 +180,44 @@ DUNLIN_HD bool find_digit(Team& team, ChooseState& s, uint64_t wanted) {
   return true;
 }
 
+// As search(), for a list of 1 to kFew: a thread for each element adds up those before it.
+template <typename Team>
+DUNLIN_HD Answer search_few(Team& team, ChooseState& s, const LogitSource& list, const Question& question,
+                            uint64_t wanted) {
+  team.each(list.n, [&](int i) {
+    s.keys[i] = question.key_of(list.logits[i], list.ids[i]);
+    s.sums[i] = question.mass_of(list.logits[i], list.ids[i]);
+    if (i == 0) s.is_reached = false;
+  });
+  team.each(list.n, [&](int t) {
+    const uint32_t key = s.keys[t];
+    uint64_t before = 0, group = 0;
+    bool is_first = s.sums[t] != 0;  // of its group: one speaks for it
+    for (int i = 0; i < list.n; ++i) {
+      const uint64_t mass = s.sums[i];
+      const uint32_t other = s.keys[i];
+      if (other > key) before += mass;
+      if (other != key) continue;
+      group += mass;
+      is_first = is_first && (i >= t || mass == 0);
+    }
+    if (!is_first || before >= wanted || wanted > before + group) return;
+    s.is_reached = true;
+    s.key = key;
+    s.rest = wanted - before;
+    s.group = group;
+  });
+  const Answer answer{s.is_reached, s.key, s.rest, s.group};
+  team.each(0, [](int) {});  // all have read it before the next search begins
+  return answer;
+}
+
 // Which key is reached when candidates are taken, largest key first, until they hold what is wanted.
 template <typename Team>
 DUNLIN_HD_CALL Answer search(Team& team, ChooseState& s, LogitSource source, Question question,
                              uint64_t wanted) {
+  if (source.ids != nullptr && source.n > 0 && source.n <= kFew)
+    return search_few(team, s, source, question, wanted);
   Answer answer{true, 0, wanted, 0};
   for (int shift = question.key_bits(); shift > 0;) {
     const int above = shift;
