@@ -1,8 +1,10 @@
 // dunlin_cuda_phases MODEL [DEPTH [SEQUENCES]]: where a decoding step's time goes on the first CUDA device.
 // Every launch of the step is timed in a graph of copies of itself, as launches follow one another in a step;
-// small weights come from L2 then, so sums are a little lower than the step, which is printed beside them.
+// small weights come from L2 then, so sums are a little lower than the step, which is printed beside them. So
+// are steps that sample, with filters as the server has them by default and in the ways that take longest.
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -28,7 +30,7 @@ struct Step {
 };
 
 // A decoding step: one row for every sequence, all at the same depth.
-StepInputs fill_step(const Step& step, int32_t block_tokens) {
+StepInputs fill_step(const Step& step, int32_t block_tokens, const TokenChoice& choice) {
   const int32_t n_blocks = step.depth / block_tokens + 1;
   StepInputs inputs({step.n_sequences, step.n_sequences, step.n_sequences, n_blocks});
   for (int32_t s = 0; s < step.n_sequences; ++s) {
@@ -36,7 +38,7 @@ StepInputs fill_step(const Step& step, int32_t block_tokens) {
     for (int32_t b = 0; b < n_blocks; ++b) blocks.push_back(s * n_blocks + b);
     const int32_t token = 7 + s;
     inputs.add_sequence({&token, 1}, step.depth, blocks);
-    inputs.want_token(s);
+    inputs.want_token(s, choice);
   }
   return inputs;
 }
@@ -71,6 +73,30 @@ void print_phases(const std::vector<PhaseReport>& phases, const std::vector<doub
   std::printf("%zu launches, %.1f us in all\n", phases.size(), total);
 }
 
+struct NamedChoice {
+  const char* name;
+  TokenChoice choice;
+};
+
+std::vector<NamedChoice> sampled_choices() {
+  std::vector<NamedChoice> all{{"temperature 0.8, top-k 40, top-p 0.95, min-p 0.05", {}},
+                               {"temperature 1", {}},
+                               {"temperature 1, top-p 0.95", {}},
+                               {"temperature 1, top-k 1000, top-p 0.95", {}}};
+  for (NamedChoice& c : all) c.choice.top_k = 0, c.choice.top_p = 0.95f, c.choice.uniform = 0.5;
+  all[0].choice.temperature = 0.8f, all[0].choice.top_k = 40, all[0].choice.log_min_p = std::log(0.05f);
+  all[1].choice.top_p = 1.0f;
+  all[3].choice.top_k = 1000;
+  return all;
+}
+
+Result<double> measure_step(Plan& plan, const StepInputs& inputs) {
+  for (int32_t i = 0; i < kSteps; ++i) DUNLIN_RETURN_IF_ERROR(plan.run(inputs));  // warm
+  const int64_t begin = monotonic_ns();
+  for (int32_t i = 0; i < kSteps; ++i) DUNLIN_RETURN_IF_ERROR(plan.run(inputs));
+  return double(monotonic_ns() - begin) / 1e3 / kSteps;
+}
+
 Status measure(const char* path, const Step& step) {
   DUNLIN_ASSIGN_OR_RETURN(const ModelFiles files, open_model_files(path, Log()));
   const Registry registry = make_builtin_registry();
@@ -80,7 +106,7 @@ Status measure(const char* path, const Step& step) {
   DUNLIN_ASSIGN_OR_RETURN(const WeightStore weights, WeightStore::create(graph, files.weights, *device, {}));
   run_passes(graph, [&](const Graph& g, const Node& n) { return device->supports(g, n, nullptr); });
   const ModelConfig& c = files.config;
-  StepInputs inputs = fill_step(step, device->kv_block_tokens());
+  const StepInputs inputs = fill_step(step, device->kv_block_tokens(), {});
   const int32_t n_blocks = inputs.capacity().n_blocks_per_sequence;
   DUNLIN_ASSIGN_OR_RETURN(
       const auto cache,
@@ -89,10 +115,12 @@ Status measure(const char* path, const Step& step) {
   DUNLIN_ASSIGN_OR_RETURN(
       const auto plan,
       device->compile(graph, {weights.bindings(), cache.get(), n_blocks, step.n_sequences}, {}));
-  for (int32_t i = 0; i < kSteps; ++i) DUNLIN_RETURN_IF_ERROR(plan->run(inputs));  // warm
-  const int64_t begin = monotonic_ns();
-  for (int32_t i = 0; i < kSteps; ++i) DUNLIN_RETURN_IF_ERROR(plan->run(inputs));
-  const double step_us = double(monotonic_ns() - begin) / 1e3 / kSteps;
+  for (const NamedChoice& named : sampled_choices()) {
+    DUNLIN_ASSIGN_OR_RETURN(const double us,
+                            measure_step(*plan, fill_step(step, device->kv_block_tokens(), named.choice)));
+    std::printf("sampled step, %s: %.1f us\n", named.name, us);
+  }
+  DUNLIN_ASSIGN_OR_RETURN(const double step_us, measure_step(*plan, inputs));
   std::printf("step at depth %d, %d sequences: %.1f us, %.0f tokens/s\n", step.depth, step.n_sequences,
               step_us, 1e6 / step_us * step.n_sequences);
   auto* cuda_plan = dynamic_cast<cuda::CudaPlan*>(plan.get());

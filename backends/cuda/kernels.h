@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "backends/cuda/device/attention_params.h"
+#include "backends/cuda/device/choose_params.h"
 #include "backends/cuda/device/gemm_params.h"
 #include "backends/cuda/device/linear_params.h"
 #include "backends/cuda/device/quantize_params.h"
@@ -42,6 +43,9 @@ namespace dunlin::cuda {
   X(dense, DenseParams, dense_bf16) \
   X(dense, DenseParams, dense_f32) \
   X(argmax, ArgmaxParams, argmax) \
+  X(sample, ChooseParams, sample_peaks) \
+  X(sample, ChooseParams, sample_gather) \
+  X(sample, ChooseParams, sample_choose) \
   X(pack, PackParams, pack_strips) \
   X(probe, ProbeParams, probe_fill) \
   X(probe, ProbeParams, probe_read) \

@@ -133,7 +133,7 @@ Status Lowering::lower_argmax() {
   p.counts = plan_.step.counts();
   p.count_index = count_index(graph_.logits);
   p.n = width(graph_.logits);
-  p.n_valid = options_.n_choosable_tokens > 0 ? options_.n_choosable_tokens : p.n;
+  p.n_valid = n_choosable();
   p.n_parts = kArgmaxParts;
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const values, scratch(rows * kArgmaxParts * sizeof(float), "argmax"));
   p.part_value = values->as<float>();
@@ -143,7 +143,42 @@ Status Lowering::lower_argmax() {
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const arrived, scratch(rows * sizeof(uint32_t), "argmax"));
   p.arrived = arrived->as<uint32_t>();
   p.tokens = plan_.step.device_tokens();
-  add(make_launch(kernels_.argmax, "argmax", {uint32_t(kArgmaxParts), uint32_t(rows)}, kRowBlock, p));
+  plan_.greedy.push_back(
+      make_launch(kernels_.argmax, "argmax", {uint32_t(kArgmaxParts), uint32_t(rows)}, kRowBlock, p));
+  return Status::ok();
+}
+
+Status Lowering::lower_sampling() {
+  constexpr uint32_t kChooseThreads = 1024;
+  constexpr const char* kWhat = "sampling";
+  const auto rows = uint64_t(graph_.capacity.n_logit_rows);
+  const StepView& view = plan_.step.view();
+  ChooseParams p{};
+  p.logits = data(graph_.logits);
+  p.counts = view.counts;
+  p.tokens = view.tokens;
+  p.rows = view.logit_rows;
+  p.choices = view.choices;
+  p.window_counts = view.window_counts;
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const peaks, scratch(rows * kChoicePeaks * sizeof(float), kWhat));
+  p.peaks = peaks->as<float>();
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const mass, scratch(rows * kChoiceParts * sizeof(uint64_t), kWhat));
+  p.part_mass = mass->as<uint64_t>();
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const n_listed, scratch(rows * sizeof(int32_t), kWhat));
+  p.n_listed = n_listed->as<int32_t>();
+  const uint64_t list_bytes = rows * kChoiceListCapacity * sizeof(int32_t);
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const ids, scratch(list_bytes, kWhat));
+  p.list_ids = ids->as<int32_t>();
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const logits, scratch(list_bytes, kWhat));
+  p.list_logits = logits->as<float>();
+  p.chosen = plan_.step.device_tokens();
+  p.n = width(graph_.logits);
+  p.n_valid = n_choosable();
+  const Grid parts{uint32_t(kChoiceParts), uint32_t(rows)};
+  const auto part_threads = uint32_t(32 * kPartWarps);
+  plan_.sampled.push_back(make_launch(kernels_.sample_peaks, kWhat, parts, part_threads, p));
+  plan_.sampled.push_back(make_launch(kernels_.sample_gather, kWhat, parts, part_threads, p));
+  plan_.sampled.push_back(make_launch(kernels_.sample_choose, kWhat, {uint32_t(rows)}, kChooseThreads, p));
   return Status::ok();
 }
 
@@ -158,7 +193,9 @@ Result<LoweredPlan> Lowering::run() {
   DUNLIN_RETURN_IF_ERROR(plan_emissions());
   for (int slot = 0; slot < StepBuffer::kSlots; ++slot) {
     plan_.begin[size_t(slot)] =
-        make_launch(kernels_.step_begin, "step_begin", {}, 1024, plan_.step.begin(slot));
+        make_launch(kernels_.step_begin, "step_begin", {}, 1024, plan_.step.begin(slot, false));
+    plan_.begin_sampled[size_t(slot)] =
+        make_launch(kernels_.step_begin, "step_begin", {}, 1024, plan_.step.begin(slot, true));
     plan_.end[size_t(slot)] = make_launch(kernels_.step_end, "step_end", {}, 128, plan_.step.end(slot));
   }
   for (size_t n = 0; n < graph_.nodes.size(); ++n) {
@@ -168,7 +205,10 @@ Result<LoweredPlan> Lowering::run() {
     if (!fusions_.skipped[n]) DUNLIN_RETURN_IF_ERROR(lower_node(n));
     if (options_.observed) plan_.last_launch_of_node.push_back(int32_t(plan_.general.size()) - 1);
   }
-  if (!options_.observed) DUNLIN_RETURN_IF_ERROR(lower_argmax());
+  if (!options_.observed) {
+    DUNLIN_RETURN_IF_ERROR(lower_argmax());
+    DUNLIN_RETURN_IF_ERROR(lower_sampling());
+  }
   // A step of one row decodes; there is nothing else to be general about.
   if (single_row()) plan_.general = plan_.decode;
   DUNLIN_RETURN_IF_ERROR(context_.synchronize("preparing a plan"));

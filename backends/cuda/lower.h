@@ -1,5 +1,6 @@
 // From a graph to launches: matches runs of nodes to fused kernels, gives every value its place, and leaves
-// two lists that share them: steps in which every sequence has one row, and all other steps.
+// two lists that share them: steps in which every sequence has one row, and all other steps. Two more choose
+// tokens from the logits of either.
 #pragma once
 
 #include <array>
@@ -14,10 +15,13 @@
 namespace dunlin::cuda {
 
 struct LoweredPlan {
-  // Before and after either list, by slot of the step buffer.
-  std::array<Launch, StepBuffer::kSlots> begin, end;
+  // What a step does, in order: begin, decode or general, greedy or sampled, end. By slot of the step buffer
+  // where pinned memory is involved.
+  std::array<Launch, StepBuffer::kSlots> begin, begin_sampled, end;
   std::vector<Launch> decode;   // every sequence has one row
   std::vector<Launch> general;  // any step
+  std::vector<Launch> greedy;   // tokens from logits, where all are those of the largest
+  std::vector<Launch> sampled;  // where any is to be sampled
   StepBuffer step;
   DeviceBuffer workspace;
   std::vector<DeviceBuffer> scratch;

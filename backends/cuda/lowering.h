@@ -70,6 +70,10 @@ class Lowering {
   Status rotation_table(const AttentionFusion& fusion, AttentionParams& p);
   void lower_rows(const Node& node, const Kernel<RowParams>& kernel, RowParams p);
   Status lower_argmax();
+  Status lower_sampling();
+  int32_t n_choosable() const {
+    return options_.n_choosable_tokens > 0 ? options_.n_choosable_tokens : width(graph_.logits);
+  }
 
   // A single row's codes: which value they are of, and the norm between it and its readers.
   struct RowKey {

@@ -45,8 +45,9 @@ Result<std::unique_ptr<Plan>> CudaPlan::create(const Context& context, const Gra
 CudaPlan::~CudaPlan() {
   (void)context_.make_current();
   while (n_running_ > 0) (void)wait();
-  for (CUgraphExec exec : exec_)
-    if (exec != nullptr) (void)context_.driver().cuGraphExecDestroy(exec);
+  for (const DecodeGraphs& graphs : exec_)
+    for (CUgraphExec exec : {graphs.greedy, graphs.sampled})
+      if (exec != nullptr) (void)context_.driver().cuGraphExecDestroy(exec);
 }
 
 Result<CUgraphExec> CudaPlan::make_graph(const std::function<Status()>& enqueue) const {
@@ -68,16 +69,20 @@ Result<CUgraphExec> CudaPlan::make_graph(const std::function<Status()>& enqueue)
 
 Status CudaPlan::capture() {
   for (int slot = 0; slot < StepBuffer::kSlots; ++slot) {
-    DUNLIN_ASSIGN_OR_RETURN(exec_[size_t(slot)],
-                            make_graph([&] { return launch_step(lowered_.decode, slot); }));
+    DecodeGraphs& graphs = exec_[size_t(slot)];
+    DUNLIN_ASSIGN_OR_RETURN(graphs.greedy,
+                            make_graph([&] { return launch_step(lowered_.decode, false, slot); }));
+    DUNLIN_ASSIGN_OR_RETURN(graphs.sampled,
+                            make_graph([&] { return launch_step(lowered_.decode, true, slot); }));
   }
   return Status::ok();
 }
 
-// Of a decoding step, in order.
+// Of a greedy decoding step, in order.
 std::vector<const Launch*> CudaPlan::decode_launches() const {
   std::vector<const Launch*> all{&lowered_.begin[0]};
   for (const Launch& l : lowered_.decode) all.push_back(&l);
+  for (const Launch& l : lowered_.greedy) all.push_back(&l);
   all.push_back(&lowered_.end[0]);
   return all;
 }
@@ -128,11 +133,13 @@ Status CudaPlan::launch(std::span<const Launch> launches) const {
   return Status::ok();
 }
 
-Status CudaPlan::launch_step(const std::vector<Launch>& list, int slot) const {
-  DUNLIN_RETURN_IF_ERROR(launch({&lowered_.begin[size_t(slot)], 1}));
+Status CudaPlan::launch_step(const std::vector<Launch>& list, bool samples, int slot) const {
+  const auto& begin = samples ? lowered_.begin_sampled : lowered_.begin;
+  DUNLIN_RETURN_IF_ERROR(launch({&begin[size_t(slot)], 1}));
   // Not beside step_begin: what follows may read the step's inputs before it waits for its predecessors.
   DUNLIN_RETURN_IF_ERROR(list[0].run(context_, false));
   DUNLIN_RETURN_IF_ERROR(launch(std::span(list).subspan(1)));
+  DUNLIN_RETURN_IF_ERROR(launch(samples ? lowered_.sampled : lowered_.greedy));
   return launch({&lowered_.end[size_t(slot)], 1});
 }
 
@@ -144,12 +151,14 @@ Status CudaPlan::start(const StepInputs& step) {
   if (observer_) {
     DUNLIN_RETURN_IF_ERROR(launch_observed(step, slot));
   } else {
-    const bool decodes = step.n_rows() == step.n_sequences();
-    if (decodes && exec_[size_t(slot)] != nullptr) {
-      DUNLIN_RETURN_IF_ERROR(context_.check(
-          context_.driver().cuGraphLaunch(exec_[size_t(slot)], context_.stream()), "launching a step"));
+    const bool decodes = step.n_rows() == step.n_sequences(), samples = step.wants_sampled_tokens();
+    const DecodeGraphs& graphs = exec_[size_t(slot)];
+    const CUgraphExec exec = samples ? graphs.sampled : graphs.greedy;
+    if (decodes && exec != nullptr) {
+      DUNLIN_RETURN_IF_ERROR(
+          context_.check(context_.driver().cuGraphLaunch(exec, context_.stream()), "launching a step"));
     } else {
-      DUNLIN_RETURN_IF_ERROR(launch_step(decodes ? lowered_.decode : lowered_.general, slot));
+      DUNLIN_RETURN_IF_ERROR(launch_step(decodes ? lowered_.decode : lowered_.general, samples, slot));
     }
   }
   if (step.wants_host_logits()) {

@@ -1,5 +1,6 @@
 // CudaPlan: a lowered graph, ready to run: steps in which every sequence decodes one token are one launch of
-// a captured CUDA graph; all others are launched kernel by kernel.
+// a captured CUDA graph; all others are launched kernel by kernel. What changes from step to step is data, so
+// nothing is captured again: a graph serves greedy steps, another those that sample.
 #pragma once
 
 #include <functional>
@@ -46,7 +47,7 @@ class CudaPlan final : public Plan {
   // A graph of what enqueue() puts into the stream.
   Result<CUgraphExec> make_graph(const std::function<Status()>& enqueue) const;
   Status launch(std::span<const Launch> launches) const;
-  Status launch_step(const std::vector<Launch>& list, int slot) const;
+  Status launch_step(const std::vector<Launch>& list, bool samples, int slot) const;
   Status launch_observed(const StepInputs& step, int slot);
   Status observe(size_t node, const StepInputs& step);
   std::vector<const Launch*> decode_launches() const;
@@ -56,8 +57,11 @@ class CudaPlan final : public Plan {
   LoweredPlan lowered_;
   HostLogits& host_logits_;
   NodeObserver observer_;
-  std::array<CUgraphExec, StepBuffer::kSlots> exec_{};  // decoding, by slot
-  std::array<Running, StepBuffer::kSlots> running_{};   // the oldest first
+  struct DecodeGraphs {
+    CUgraphExec greedy = nullptr, sampled = nullptr;
+  };
+  std::array<DecodeGraphs, StepBuffer::kSlots> exec_{};  // by slot
+  std::array<Running, StepBuffer::kSlots> running_{};    // the oldest first
   int n_running_ = 0;
   int last_slot_ = 0;  // of the last step waited for
   int next_slot_ = 0;

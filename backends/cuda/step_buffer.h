@@ -1,7 +1,8 @@
 // The step's inputs and results: a block of device memory at a fixed address and its image in pinned memory.
-// The host writes the image, step_begin brings it over, step_end brings the chosen tokens back. One word, the
-// step's number, tells the host that they are there. What is in pinned memory exists twice, in slots that
-// steps use in turn, so that a step can be written while the one before it runs.
+// The host writes the image, step_begin brings it over, step_end brings the chosen tokens back. How tokens
+// are to be chosen stands last and is brought over only for steps that sample. One word, the step's number,
+// tells the host that they are there. What is in pinned memory exists twice, in slots that steps use in turn,
+// so that a step can be written while the one before it runs.
 #pragma once
 
 #include "backends/cuda/context.h"
@@ -30,7 +31,7 @@ class StepBuffer {
   const StepView& view() const { return view_; }
   const int32_t* counts() const { return view_.counts; }
   // What step_begin and step_end do.
-  StepBeginParams begin(int slot) const;
+  StepBeginParams begin(int slot, bool samples) const;
   CopyParams end(int slot) const;
 
   int32_t* device_tokens() const { return device_.as<int32_t>(); }
@@ -44,6 +45,9 @@ class StepBuffer {
   }
 
  private:
+  // Returns how many words from the section of choices on step_begin must bring over.
+  int32_t write_choices(const StepInputs& step, int32_t* words) const;
+  uint64_t result_bytes() const { return uint64_t(n_token_words_ + 1) * sizeof(uint32_t); }
   uint32_t* image(int slot) const {
     return reinterpret_cast<uint32_t*>(image_.data()) + int64_t(slot) * n_words_;
   }
@@ -52,13 +56,14 @@ class StepBuffer {
   }
 
   StepCapacityRows capacity_;
-  DeviceBuffer device_;   // tokens | step number | counts | inputs
+  DeviceBuffer device_;   // tokens | step number | counts | inputs | choices | their windows
   PinnedBuffer image_;    // the same, by slot
   PinnedBuffer results_;  // tokens | step number, by slot
   StepView view_{};
   int32_t n_token_words_ = 0;
   int32_t n_words_ = 0;
-  int32_t offsets_[6] = {};  // in words: tokens, positions, row_sequence, logit_rows, sequences, block_tables
+  // In words: tokens, positions, row_sequence, logit_rows, sequences, block_tables, choices, window counts.
+  int32_t offsets_[8] = {};
   uint32_t step_ = 0;
 };
 

@@ -31,7 +31,7 @@ struct DeviceInfo {
   uint64_t memory_bytes = 0;  // in all, as far as this process may use it
   uint64_t memory_free_bytes = 0;
   int32_t n_threads = 0;        // of an opened device, for decode; 0 where it means nothing
-  bool chooses_tokens = false;  // Plan::tokens() works: greedy rows need no logits on the host
+  bool chooses_tokens = false;  // Plan::tokens() works: rows with a TokenChoice need no logits on the host
   // Plan::start() may be called a second time before wait(), with chosen_token()s among the tokens.
   bool runs_ahead = false;
   int32_t score = 0;  // automatic placement takes the highest that fits; 0: only when asked for
@@ -115,8 +115,8 @@ class Plan {
   // next start(). The caller may overwrite them. Unspecified where the step did not want them
   // (wants_host_logits()).
   virtual std::span<float> logits() = 0;
-  // By logit row, the id of the largest logit of the last step waited for, the lowest of equals; -1 if a
-  // logit is NaN or +inf. Empty where the device does not choose tokens.
+  // By logit row, the token that the row's TokenChoice gives, of the last step waited for; -1 if a logit is
+  // NaN or +inf. Unspecified for rows of want_logits(). Empty where the device does not choose tokens.
   virtual std::span<const int32_t> tokens() const { return {}; }
   virtual std::vector<PhaseReport> report() const = 0;
 };

@@ -18,11 +18,13 @@ StepInputs::StepInputs(StepCapacity capacity)
       row_sequence_(size_t(capacity.n_rows)),
       logit_rows_(size_t(capacity.n_logit_rows)),
       block_ids_(size_t(capacity.n_sequences) * size_t(capacity.n_blocks_per_sequence)),
-      sequences_(size_t(capacity.n_sequences)) {}
+      sequences_(size_t(capacity.n_sequences)),
+      choices_(size_t(capacity.n_logit_rows)),
+      window_counts_(size_t(std::min(capacity.n_sequences, capacity.n_logit_rows)) * kMaxWindowTokens) {}
 
 void StepInputs::clear() {
-  n_rows_ = n_sequences_ = n_logit_rows_ = 0;
-  wants_host_logits_ = false;
+  n_rows_ = n_sequences_ = n_logit_rows_ = n_window_counts_ = 0;
+  wants_host_logits_ = wants_sampled_tokens_ = false;
 }
 
 bool StepInputs::add_sequence(std::span<const int32_t> tokens, int32_t kv_begin,
@@ -49,9 +51,17 @@ bool StepInputs::want_logits(int32_t row) {
   return true;
 }
 
-bool StepInputs::want_token(int32_t row) {
-  DUNLIN_CHECK(row >= 0 && row < n_rows_);
+bool StepInputs::want_token(int32_t row, const TokenChoice& choice, std::span<const TokenCount> window) {
+  DUNLIN_CHECK(row >= 0 && row < n_rows_ && window.size() <= size_t(kMaxWindowTokens));
   if (n_logit_rows_ == capacity_.n_logit_rows) return false;
+  if (window.size() > window_counts_.size() - size_t(n_window_counts_)) return false;
+  TokenChoice& own = choices_[size_t(n_logit_rows_)];
+  own = choice;
+  own.first_count = n_window_counts_;
+  own.n_counts = int32_t(window.size());
+  std::copy(window.begin(), window.end(), window_counts_.begin() + n_window_counts_);
+  n_window_counts_ += own.n_counts;
+  wants_sampled_tokens_ = wants_sampled_tokens_ || !own.takes_largest_logit();
   logit_rows_[size_t(n_logit_rows_++)] = row;
   return true;
 }

@@ -251,12 +251,20 @@ bool Engine::fill_step() {
     DUNLIN_CHECK(inputs.add_sequence(tokens, s.n_computed(), s.blocks()));
     const bool is_complete = chunk.n_tokens == s.n_pending();
     const int32_t first_wanted = s.is_scoring() ? s.n_unscored() : chunk.n_tokens - (is_complete ? 1 : 0);
-    const bool device_chooses = info_.device.chooses_tokens && s.takes_largest_logit();
-    for (int32_t r = first_wanted; r < chunk.n_tokens; ++r)
-      DUNLIN_CHECK(device_chooses ? inputs.want_token(first_row + r) : inputs.want_logits(first_row + r));
+    for (int32_t r = first_wanted; r < chunk.n_tokens; ++r) want_next_token(s, first_row + r, false);
     parts_.push_back({&s, chunk.n_tokens, std::max(0, chunk.n_tokens - first_wanted)});
   }
   return inputs.n_rows() > 0;
+}
+
+void Engine::want_next_token(Sequence& sequence, int32_t row, bool behind_unknown) {
+  StepInputs& inputs = executor_->inputs();
+  if (!device_chooses(sequence)) {
+    DUNLIN_CHECK(inputs.want_logits(row));
+    return;
+  }
+  const Sampler::DeviceChoice how = sequence.choice_for_device(behind_unknown);
+  DUNLIN_CHECK(inputs.want_token(row, how.choice, how.window));
 }
 
 bool Engine::can_run_ahead() {
@@ -265,7 +273,7 @@ bool Engine::can_run_ahead() {
   if (parts_.size() != active_.size()) return false;
   for (const StepPart& part : parts_) {
     if (part.sequence == nullptr || part.n_tokens != 1 || part.n_logit_rows != 1) return false;
-    if (!part.sequence->takes_largest_logit() || !part.sequence->may_go_on_after_next()) return false;
+    if (!device_chooses(*part.sequence) || !part.sequence->may_go_on_after_next()) return false;
   }
   for (const StepPart& part : parts_)
     if (!kv_.reserve(part.sequence->n_computed() + 2, part.sequence->blocks())) return false;
@@ -279,7 +287,7 @@ Status Engine::start_ahead() {
     const int32_t row = inputs.n_rows();
     const int32_t token = chosen_token(row);
     DUNLIN_CHECK(inputs.add_sequence({&token, 1}, part.sequence->n_computed() + 1, part.sequence->blocks()));
-    DUNLIN_CHECK(inputs.want_token(row));
+    want_next_token(*part.sequence, row, true);
   }
   n_rows_ += uint64_t(inputs.n_rows());
   return executor_->start();
@@ -343,8 +351,7 @@ std::optional<FinishReason> Engine::take_part(const StepPart& part, int32_t logi
     return std::nullopt;
   }
   if (s.n_pending() > 0) return std::nullopt;
-  if (info_.device.chooses_tokens && s.takes_largest_logit())
-    return s.accept(executor_->tokens()[size_t(logit_row)], now_us);
+  if (device_chooses(s)) return s.accept(executor_->tokens()[size_t(logit_row)], now_us);
   return s.sample(logits(1), now_us);
 }
 

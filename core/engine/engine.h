@@ -105,6 +105,11 @@ class Engine {
   void admit();
   void step();
   bool fill_step();
+  bool device_chooses(const Sequence& sequence) const {
+    return info_.device.chooses_tokens && sequence.device_may_choose();
+  }
+  // Asks for what gives the sequence's next token: the device's choice, or logits.
+  void want_next_token(Sequence& sequence, int32_t row, bool behind_unknown);
   // Where the device chooses all next tokens itself, the step after the running one is started before the
   // host has seen them, so that the device never waits. What the host then learns may end a sequence: its
   // part of that step is for nothing.

@@ -39,8 +39,13 @@ class Sequence {
   void start(int32_t n_reused, int64_t now_us);
   // The step computed these many more tokens.
   void advance(int32_t n_tokens, int64_t now_us);
-  // True if the next token is the largest logit's and nothing else is asked: a device may choose it.
-  bool takes_largest_logit() const { return !is_scoring() && sampler_.takes_largest_logit(); }
+  // True if a device that chooses tokens may choose this sequence's.
+  bool device_may_choose() const { return !is_scoring() && sampler_.device_may_choose(); }
+  // How, for the token behind those known, or behind one more that the device is about to choose. Valid until
+  // the next call.
+  Sampler::DeviceChoice choice_for_device(bool behind_unknown) {
+    return sampler_.choice_for_device(tokens_.size() + (behind_unknown ? 1 : 0), behind_unknown);
+  }
   // True if nothing known now will make the next token the last.
   bool may_go_on_after_next() const {
     return (request_.max_tokens < 0 || stats_.n_generated + 1 < request_.max_tokens) &&

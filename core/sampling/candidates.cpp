@@ -66,7 +66,7 @@ Result<size_t> select_top(std::span<const float> logits, std::span<Candidate> ou
     for (size_t i = 0; i < block.size(); ++i) {
       if (block[i] <= best.bar()) continue;  // at the bar the earlier, lower id stays; NaN goes on
       if (!is_usable(block[i])) return non_finite(begin + i, block[i]);
-      best.insert({int32_t(begin + i), block[i], 0.0f});
+      best.insert({int32_t(begin + i), block[i], 0});
     }
   }
   return best.sort();
@@ -77,7 +77,7 @@ Result<size_t> collect_all(std::span<const float> logits, std::span<Candidate> o
   size_t n = 0;
   for (size_t id = 0; id < logits.size(); ++id) {
     if (!is_usable(logits[id])) return non_finite(id, logits[id]);
-    if (logits[id] > kMinusInfinity) out[n++] = {int32_t(id), logits[id], 0.0f};
+    if (logits[id] > kMinusInfinity) out[n++] = {int32_t(id), logits[id], 0};
   }
   return n;
 }

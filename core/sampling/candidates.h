@@ -13,7 +13,7 @@ namespace dunlin {
 struct Candidate {
   int32_t id;
   float logit;
-  float weight;  // scratch of the filter at work: exp(logit - largest logit), or its own score
+  uint64_t mass;  // scratch of the filter at work: its unnormalized probability, core/device/choice_math.h
 };
 
 // The one order of candidates: larger logit first, then lower id. Total, so every result is reproducible.

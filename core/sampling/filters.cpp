@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/check.h"
+#include "core/device/choice_math.h"
 
 namespace dunlin {
 namespace {
@@ -14,25 +15,24 @@ float largest_logit(std::span<const Candidate> candidates) {
   return largest;
 }
 
-// weight = exp((logit - largest) / temperature), in (0, 1]; returns the sum. A division, because the
-// reciprocal of a tiny temperature is infinite and 0 * inf would lose the best candidate.
-double fill_weights(std::span<Candidate> candidates, float temperature) {
+// Returns the sum.
+uint64_t fill_masses(std::span<Candidate> candidates, float temperature) {
   const float largest = largest_logit(candidates);
-  double sum = 0.0;
+  uint64_t sum = 0;
   for (Candidate& c : candidates) {
-    c.weight = std::exp((c.logit - largest) / temperature);
-    sum += double(c.weight);
+    c.mass = choice_mass(c.logit, largest, temperature);
+    sum += c.mass;
   }
   return sum;
 }
 
 // Takes candidates in the order of `before` until their mass reaches the share; they end at the front. mass
-// reads the candidate's unnormalized probability. A heap yields them one by one, so the rest is never sorted.
-template <typename Before, typename Mass>
-size_t take_until(std::span<Candidate> candidates, double share, Before before, Mass mass) {
+// reads the candidate's part of it. A heap yields them one by one, so the rest is never sorted.
+template <typename Share, typename Before, typename Mass>
+size_t take_until(std::span<Candidate> candidates, Share share, Before before, Mass mass) {
   const auto worse = [&](const Candidate& a, const Candidate& b) { return before(b, a); };
   std::make_heap(candidates.begin(), candidates.end(), worse);
-  double taken = 0.0;
+  Share taken = 0;
   auto heap_end = candidates.end();
   while (heap_end != candidates.begin()) {
     std::pop_heap(candidates.begin(), heap_end, worse);
@@ -49,26 +49,28 @@ size_t take_until(std::span<Candidate> candidates, double share, Before before, 
 
 size_t keep_typical(std::span<Candidate> candidates, float typical_p) {
   if (candidates.empty()) return 0;
-  const double sum = fill_weights(candidates, 1.0f);
+  const auto sum = double(fill_masses(candidates, 1.0f));
   const float largest = largest_logit(candidates);
-  const double log_sum = std::log(sum);
   double mean_logit = 0.0;  // relative to the largest
-  for (const Candidate& c : candidates) mean_logit += double(c.weight) / sum * double(c.logit - largest);
-  // Surprise = log_sum - (logit - largest), and the entropy is its mean: their distance is |logit - mean|.
-  for (Candidate& c : candidates) c.weight = float(std::fabs(double(c.logit - largest) - mean_logit));
+  for (const Candidate& c : candidates) mean_logit += double(c.mass) / sum * double(c.logit - largest);
+  // Surprise = log(sum) - (logit - largest), and the entropy is its mean: their distance is |logit - mean|.
+  const auto distance = [&](const Candidate& c) {
+    return float(std::fabs(double(c.logit - largest) - mean_logit));
+  };
   return take_until(
       candidates, double(typical_p),
-      [](const Candidate& a, const Candidate& b) {
-        return a.weight != b.weight ? a.weight < b.weight : ranks_before(a, b);
+      [&](const Candidate& a, const Candidate& b) {
+        const float of_a = distance(a), of_b = distance(b);
+        return of_a != of_b ? of_a < of_b : ranks_before(a, b);
       },
-      [&](const Candidate& c) { return std::exp(double(c.logit - largest) - log_sum); });
+      [&](const Candidate& c) { return double(c.mass) / sum; });
 }
 
 size_t keep_top_p(std::span<Candidate> candidates, float top_p) {
   if (candidates.empty()) return 0;
-  const double sum = fill_weights(candidates, 1.0f);
-  return take_until(candidates, double(top_p) * sum, ranks_before,
-                    [](const Candidate& c) { return double(c.weight); });
+  const uint64_t sum = fill_masses(candidates, 1.0f);
+  return take_until(candidates, nucleus_mass(sum, top_p), ranks_before,
+                    [](const Candidate& c) { return c.mass; });
 }
 
 size_t keep_min_p(std::span<Candidate> candidates, float min_p) {
@@ -83,16 +85,23 @@ size_t keep_min_p(std::span<Candidate> candidates, float min_p) {
 
 size_t draw(std::span<Candidate> candidates, float temperature, double uniform) {
   DUNLIN_CHECK(!candidates.empty());
-  const double target = uniform * fill_weights(candidates, temperature);
-  double reached = 0.0;
-  size_t last_possible = 0;
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    if (candidates[i].weight == 0.0f) continue;
-    reached += double(candidates[i].weight);
-    if (reached > target) return i;
-    last_possible = i;
+  uint64_t target = draw_target(fill_masses(candidates, temperature), uniform);
+  // Nobody needs them sorted: of two halves, the one in which the target lies is halved again.
+  std::span<Candidate> rest = candidates;
+  while (rest.size() > 1) {
+    const size_t half = rest.size() / 2;
+    std::nth_element(rest.begin(), rest.begin() + ptrdiff_t(half), rest.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
+    uint64_t lower = 0;
+    for (const Candidate& c : rest.first(half)) lower += c.mass;
+    if (target < lower) {
+      rest = rest.first(half);
+    } else {
+      target -= lower;
+      rest = rest.subspan(half);
+    }
   }
-  return last_possible;  // uniform so near to 1 that the sum's rounding hides it
+  return size_t(rest.data() - candidates.data());
 }
 
 }  // namespace dunlin

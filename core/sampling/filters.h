@@ -23,7 +23,8 @@ size_t keep_top_p(std::span<Candidate> candidates, float top_p);
 size_t keep_min_p(std::span<Candidate> candidates, float min_p);
 
 // The index drawn with probability proportional to exp(logit / temperature), for uniform in [0, 1) and
-// temperature > 0.
+// temperature > 0. The candidates stand in order of their ids for this, because a device that draws from
+// all tokens at once knows no other; the span is left in any order.
 size_t draw(std::span<Candidate> candidates, float temperature, double uniform);
 
 }  // namespace dunlin

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "core/device/choice_math.h"
 
 namespace dunlin {
 
@@ -30,12 +31,22 @@ void PenaltyWindow::accept(int32_t token) {
 }
 
 void PenaltyWindow::apply(std::span<float> logits, float repeat, float presence, float frequency) const {
-  for (const Entry& entry : entries_) {
+  for (const TokenCount& entry : entries_) {
     if (size_t(entry.token) >= logits.size()) continue;
     float& logit = logits[size_t(entry.token)];
-    logit = logit > 0.0f ? logit / repeat : logit * repeat;
-    logit -= float(entry.count) * frequency + presence;
+    logit = penalized_logit(logit, entry.count, repeat, presence, frequency);
   }
+}
+
+size_t PenaltyWindow::counts_before_next(std::span<TokenCount> out) const {
+  const bool is_full = !ring_.empty() && ring_used_ == ring_.size();
+  const int32_t leaving = is_full ? ring_[ring_next_] : -1;
+  size_t n = 0;
+  for (const TokenCount& entry : entries_) {
+    const int32_t count = entry.count - (entry.token == leaving ? 1 : 0);
+    if (count > 0) out[n++] = {entry.token, count};
+  }
+  return n;
 }
 
 void PenaltyWindow::add(int32_t token) {
@@ -49,7 +60,7 @@ void PenaltyWindow::add(int32_t token) {
 
 void PenaltyWindow::remove(int32_t token) {
   const int32_t index = index_of_[size_t(token)];
-  Entry& entry = entries_[size_t(index)];
+  TokenCount& entry = entries_[size_t(index)];
   if (--entry.count > 0) return;
   entry = entries_.back();
   index_of_[size_t(entry.token)] = index;

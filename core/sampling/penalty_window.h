@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "core/device/token_choice.h"
+
 namespace dunlin {
 
 class PenaltyWindow {
@@ -20,23 +22,25 @@ class PenaltyWindow {
   void accept(int32_t token);
 
   // For each token in the window, with its count:
-  //   logit = (logit > 0 ? logit / repeat : logit * repeat) - count * frequency - presence
-  // Source: Keskar et al., "CTRL", 2019 (repeat), and the OpenAI API reference (frequency, presence).
+  //   logit = (logit > 0 ? logit / repeat : logit * repeat) - (count * frequency + presence)
   void apply(std::span<float> logits, float repeat, float presence, float frequency) const;
 
- private:
-  struct Entry {
-    int32_t token;
-    int32_t count;
-  };
+  // The distinct tokens of the window, in no order. Valid until the next accept().
+  std::span<const TokenCount> counts() const { return entries_; }
+  // The same without the token that the next accept() removes. out holds at least counts().size(); returns
+  // how many there are.
+  size_t counts_before_next(std::span<TokenCount> out) const;
+  // A token that is accepted is counted.
+  bool counts_tokens() const { return last_n_ != 0; }
 
+ private:
   void add(int32_t token);
   void remove(int32_t token);
 
   int32_t last_n_;
-  std::vector<Entry> entries_;     // the distinct tokens of the window, in no order; never reallocated
-  std::vector<int32_t> index_of_;  // token -> its entry, or -1
-  std::vector<int32_t> ring_;      // the window's tokens; empty if all count
+  std::vector<TokenCount> entries_;  // the distinct tokens of the window, in no order; never reallocated
+  std::vector<int32_t> index_of_;    // token -> its entry, or -1
+  std::vector<int32_t> ring_;        // the window's tokens; empty if all count
   size_t ring_next_ = 0;
   size_t ring_used_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "core/sampling/sampler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/sampling/filters.h"
@@ -42,6 +43,7 @@ Sampler::Sampler(const SamplingParams& params, const SamplerSizes& sizes)
   top_logprobs_.resize(n_top);
   candidates_.resize(std::max(candidate_capacity(params, sizes), n_top));
   if (params.logprobs) raw_logits_.resize(size_t(sizes.n_valid));
+  if (device_may_choose()) window_counts_.resize(size_t(kMaxWindowTokens));
 }
 
 Result<SampledToken> Sampler::sample(std::span<float> logits, uint64_t position) {
@@ -58,8 +60,31 @@ Result<SampledToken> Sampler::sample(std::span<float> logits, uint64_t position)
   return chosen;
 }
 
-bool Sampler::takes_largest_logit() const {
-  return is_greedy(params_) && !has_penalties(params_) && params_.logit_bias.empty() && !params_.logprobs;
+bool Sampler::device_may_choose() const {
+  const int32_t longest = params_.repeat_last_n < 0 ? sizes_.n_ctx : params_.repeat_last_n;
+  if (has_penalties(params_) && longest > kMaxWindowTokens) return false;
+  return params_.logit_bias.empty() && !params_.logprobs && (is_greedy(params_) || params_.typical_p >= 1.0f);
+}
+
+Sampler::DeviceChoice Sampler::choice_for_device(uint64_t position, bool behind_unknown) {
+  DeviceChoice out;
+  TokenChoice& c = out.choice;
+  if (!is_greedy(params_)) {
+    c.temperature = params_.temperature;
+    c.top_k = params_.top_k < sizes_.n_valid ? params_.top_k : 0;
+    c.top_p = params_.top_p;
+    if (params_.min_p > 0.0f) c.log_min_p = std::log(params_.min_p);
+    c.uniform = uniform_draw(params_.seed, position);
+  }
+  if (!has_penalties(params_)) return out;
+  c.repeat_penalty = params_.repeat_penalty;
+  c.presence_penalty = params_.presence_penalty;
+  c.frequency_penalty = params_.frequency_penalty;
+  c.counts_own_token = behind_unknown && penalties_.counts_tokens();
+  out.window = penalties_.counts();
+  if (c.counts_own_token)
+    out.window = std::span(window_counts_).first(penalties_.counts_before_next(window_counts_));
+  return out;
 }
 
 Status Sampler::record_logprobs(std::span<const float> row, double& log_sum) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/device/token_choice.h"
 #include "core/sampling/candidates.h"
 #include "core/sampling/logprobs.h"
 #include "core/sampling/penalty_window.h"
@@ -51,8 +52,16 @@ class Sampler {
   // n_vocab.
   void accept(int32_t token) { penalties_.accept(token); }
 
-  // True if sample() is the plain largest logit, the lowest id on ties: no bias, no penalty, no report.
-  bool takes_largest_logit() const;
+  // True if a device that chooses tokens may do what sample() does: no bias, no typical, no report, and the
+  // penalties' window is short enough to go with every step.
+  bool device_may_choose() const;
+  // What such a device must know. With `behind_unknown`, a token that is not known yet stands between those
+  // accepted and the one to be chosen, and is the row's own.
+  struct DeviceChoice {
+    TokenChoice choice;
+    std::span<const TokenCount> window;  // valid until the next call
+  };
+  DeviceChoice choice_for_device(uint64_t position, bool behind_unknown);
 
   // With logprobs and n_probs: the most probable tokens of the last sample(), best first. Valid until the
   // next.
@@ -74,7 +83,8 @@ class Sampler {
   std::vector<Candidate> candidates_;
   std::vector<TokenLogprob> top_logprobs_;
   size_t n_top_logprobs_ = 0;
-  std::vector<float> raw_logits_;  // with logprobs: the row before bias and penalties
+  std::vector<float> raw_logits_;          // with logprobs: the row before bias and penalties
+  std::vector<TokenCount> window_counts_;  // for choice_for_device()
 };
 
 }  // namespace dunlin

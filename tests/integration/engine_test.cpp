@@ -1,6 +1,7 @@
 // The engine as a whole: batches, prefixes, cancellation, limits.
 #include <catch2/catch.hpp>
 
+#include "tests/support/ahead_device.h"
 #include "tests/support/engines.h"
 
 using namespace dunlin;
@@ -232,6 +233,84 @@ TEST_CASE("a step that was started ahead is for nothing when the text ends befor
   request.stop = {full.substr(17, 6)};
   CHECK(rows_of("cpu", request, full) + 1 == rows_of("ahead", request, ahead));
   CHECK(full == ahead);
+}
+
+namespace {
+
+// Requests of every kind, one a prompt: what a device chooses itself, and what only the host does.
+std::vector<GenerationRequest> mixed_requests(const Model& model, uint64_t seed, bool with_host_only) {
+  std::vector<GenerationRequest> requests;
+  for (const char* prompt : kPrompts) {
+    GenerationRequest request = greedy_request(encode(model, prompt), 24 + int32_t(requests.size()));
+    request.reuse_prefix = false;
+    request.sampling = SamplingParams{};
+    request.sampling.seed = seed + requests.size();
+    requests.push_back(std::move(request));
+  }
+  requests[0].sampling.temperature = 0;
+  requests[1].sampling.top_k = 0, requests[1].sampling.top_p = 1, requests[1].sampling.min_p = 0;
+  requests[2].sampling.repeat_penalty = 1.4f, requests[2].sampling.temperature = 1.2f;
+  requests[3].sampling.temperature = 0, requests[3].sampling.presence_penalty = 1;
+  requests[3].sampling.repeat_last_n = 5;
+  requests[4].sampling.frequency_penalty = 0.5f, requests[4].sampling.top_k = 0;
+  requests[4].sampling.repeat_last_n = 7;
+  requests[5].sampling.top_p = 0.7f, requests[5].sampling.min_p = 0;
+  if (!with_host_only) return requests;
+  requests[6].sampling.typical_p = 0.9f;
+  requests[7].sampling.repeat_last_n = -1, requests[7].sampling.presence_penalty = 0.7f;
+  requests[5].sampling.logit_bias = {{300, 5.0f}};
+  requests[0].sampling.logprobs = true;
+  return requests;
+}
+
+std::vector<std::vector<int32_t>> run_requests(Engine& engine, std::vector<GenerationRequest> requests) {
+  Recorders recorders;
+  for (GenerationRequest& request : requests) {
+    recorders.push_back(std::make_shared<Recorder>());
+    REQUIRE(engine.submit(std::move(request), recorders.back()).is_ok());
+  }
+  return tokens_of(recorders);
+}
+
+}  // namespace
+
+TEST_CASE("a device that chooses tokens gives the texts of the host's sampler, in any batch, ahead or not") {
+  const auto model = open_model(kFairyGguf);
+  for (const bool with_host_only : {false, true}) {
+    for (uint64_t seed = 0; seed < 3; ++seed) {
+      EngineOptions host = options_for(8), device = options_for(8), one = options_for(1);
+      host.device = "cpu";
+      device.device = one.device = kAheadId;
+      INFO("seed " << seed << (with_host_only ? ", some for the host" : ""));
+      const auto expected =
+          run_requests(*open_engine(model, host), mixed_requests(*model, 10 * seed, with_host_only));
+      CHECK(run_requests(*open_engine(model, device), mixed_requests(*model, 10 * seed, with_host_only)) ==
+            expected);
+      // Alone, every request runs ahead that may.
+      CHECK(run_requests(*open_engine(model, one), mixed_requests(*model, 10 * seed, with_host_only)) ==
+            expected);
+    }
+  }
+}
+
+TEST_CASE("sampled sequences run ahead, too: only what a stop string cuts off is for nothing") {
+  const auto model = open_model(kFairyGguf);
+  GenerationRequest request = mixed_requests(*model, 3, false)[2];
+  const auto rows_of = [&](const char* device, GenerationRequest asked, std::string& text) {
+    EngineOptions options = options_for(1);
+    options.device = device;
+    const auto engine = open_engine(model, options);
+    text = run(*engine, std::move(asked)).text;
+    return engine->counters().n_rows;
+  };
+  std::string full, ahead;
+  CHECK(rows_of("cpu", request, full) == rows_of(kAheadId, request, ahead));
+  CHECK(full == ahead);
+  request.stop = {full.substr(17, 6)};
+  CHECK(rows_of("cpu", request, full) + 1 == rows_of(kAheadId, request, ahead));
+  CHECK(full == ahead);
+  request.sampling.logit_bias = {{0, -1.0f}};  // the host samples: nothing is started ahead
+  CHECK(rows_of("cpu", request, full) == rows_of(kAheadId, request, ahead));
 }
 
 TEST_CASE("the same seed gives the same text in any batch, another seed another") {

@@ -28,7 +28,8 @@ VENDOR = re.compile(r"^(Eigen|nlohmann|tbb|oneapi|spdlog|fmt|pcre2|utf8proc|xxha
 VENDOR_HEADERS_MAY = ("tools/cli/", "tests/", "backends/cuda/")
 # Inside the CUDA backend: what the kernels' side may include. The host's side may include all of it.
 CUDA_PARTS = {
-    "backends/cuda/device": ["backends/cuda/device", "backends/cuda/formats"],
+    "backends/cuda/device": ["backends/cuda/device", "backends/cuda/formats", "core/device/choice_math.h",
+                             "core/device/token_choice.h"],
     "backends/cuda/formats": ["backends/cuda/device", "backends/cuda/formats"],
     "backends/cuda/ops": ["backends/cuda/device", "backends/cuda/formats", "backends/cuda/ops"],
 }

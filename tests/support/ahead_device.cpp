@@ -5,6 +5,7 @@
 
 #include "backends/builtin.h"
 #include "core/base/check.h"
+#include "tests/support/emulated_choice.h"
 
 namespace dunlin::testing {
 namespace {
@@ -19,9 +20,11 @@ class AheadPlan final : public Plan {
   uint64_t workspace_bytes() const override { return plan_->workspace_bytes(); }
   Status start(const StepInputs& step) override {
     DUNLIN_CHECK(running_.size() < 2);
-    DUNLIN_RETURN_IF_ERROR(plan_->run(with_known_tokens(step)));
+    const StepInputs known = with_known_tokens(step);
+    DUNLIN_RETURN_IF_ERROR(plan_->run(known));
     chosen_.clear();
-    for (int32_t row = 0; row < step.n_logit_rows(); ++row) chosen_.push_back(choose(size_t(row)));
+    for (int32_t row = 0; row < step.n_logit_rows(); ++row)
+      chosen_.push_back(choose(step, size_t(row), known.tokens()[size_t(step.logit_rows()[size_t(row)])]));
     running_.push_back(chosen_);
     return Status::ok();
   }
@@ -49,9 +52,12 @@ class AheadPlan final : public Plan {
     for (const int32_t row : step.logit_rows()) DUNLIN_CHECK(known.want_logits(row));
     return known;
   }
-  int32_t choose(size_t row) {
-    const auto logits = plan_->logits().subspan(row * n_logits_, n_choosable_);
-    return int32_t(std::ranges::max_element(logits) - logits.begin());
+  // As a device, this may overwrite the logits of rows of which the host wants to see none.
+  int32_t choose(const StepInputs& step, size_t row, int32_t own_token) {
+    const TokenChoice& how = step.choices()[row];
+    return emulated_choice(plan_->logits().subspan(row * n_logits_, n_choosable_), how,
+                           step.window_counts().subspan(size_t(how.first_count), size_t(how.n_counts)),
+                           own_token);
   }
 
   std::unique_ptr<Plan> plan_;

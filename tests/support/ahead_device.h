@@ -1,5 +1,6 @@
-// A CPU device that behaves as one that runs ahead: it chooses tokens itself, and takes a second step before
-// the results of the first are asked for. For tests of the engine where no such device is.
+// A CPU device that behaves as one that runs ahead: it chooses tokens itself, as the CUDA backend does
+// (emulated_choice.h), and takes a second step before the results of the first are asked for. For tests of
+// the engine where no such device is.
 #pragma once
 
 #include "core/device/device.h"

@@ -46,7 +46,7 @@ function(dunlin_find_cuda)
   set(DUNLIN_HAS_CUDA ON PARENT_SCOPE)
 endfunction()
 
-# dunlin_cuda_fatbin(OUT source): compiles one .cu for all architectures and sets OUT to the fatbin's path.
+# dunlin_cuda_fatbin(OUT source [flags...]): compiles one .cu for all architectures and sets OUT to the fatbin's path.
 function(dunlin_cuda_fatbin out source)
   get_filename_component(name ${source} NAME_WE)
   set(fatbin ${CMAKE_CURRENT_BINARY_DIR}/${name}.fatbin)
@@ -58,7 +58,7 @@ function(dunlin_cuda_fatbin out source)
   list(APPEND codes -gencode arch=compute_${oldest},code=compute_${oldest})
   add_custom_command(
     OUTPUT ${fatbin}
-    COMMAND ${DUNLIN_NVCC} -std=c++20 -O3 --expt-relaxed-constexpr -I${PROJECT_SOURCE_DIR} ${codes}
+    COMMAND ${DUNLIN_NVCC} -std=c++20 -O3 --expt-relaxed-constexpr ${ARGN} -I${PROJECT_SOURCE_DIR} ${codes}
             -MD -MF ${fatbin}.d --fatbin ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${fatbin}
     DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${source}
     DEPFILE ${fatbin}.d

@@ -99,7 +99,8 @@ struct RotationParams {
   float magnitude;
 };
 
-// Of words [tokens_at, tokens_at + n_tokens), those that are chosen_token(i) become chosen[i].
+// Of words [tokens_at, tokens_at + n_tokens), those that are chosen_token(i) become chosen[i]. Behind the
+// n_words come as many more as from[n_more_at] says; none if that is -1.
 struct StepBeginParams {
   const uint32_t* from;
   uint32_t* to;
@@ -108,8 +109,10 @@ struct StepBeginParams {
   int32_t tokens_at;
   int32_t n_tokens;
   int32_t n_chosen;
+  int32_t n_more_at;
+  int32_t reserved;
 };
-static_assert(std::is_trivially_copyable_v<StepBeginParams> && sizeof(StepBeginParams) == 40);
+static_assert(std::is_trivially_copyable_v<StepBeginParams> && sizeof(StepBeginParams) == 48);
 
 struct CopyParams {
   const uint32_t* from;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "core/device/token_choice.h"
+
 namespace dunlin::cuda {
 
 // One sequence's part of a step; the device's form of StepSequence.
@@ -15,17 +17,20 @@ struct SequenceView {
 };
 
 struct StepView {
-  const int32_t* counts;        // [4]: rows, sequences, logit rows, unused
+  const int32_t* counts;        // [4], see StepCount
   const int32_t* tokens;        // [row]
   const int32_t* positions;     // [row]
   const int32_t* row_sequence;  // [row]
   const int32_t* logit_rows;    // [logit row]
   const SequenceView* sequences;
   const int32_t* block_tables;  // [sequence][n_blocks_per_sequence]
+  const TokenChoice* choices;   // [logit row]; of steps that sample, as are the
+  const TokenCount* window_counts;
   int32_t n_blocks_per_sequence;
   int32_t reserved;
 };
 
-enum StepCount : int32_t { kStepRows = 0, kStepSequences = 1, kStepLogitRows = 2 };
+// The last: words of choices and window_counts in the step's image, for step_begin.
+enum StepCount : int32_t { kStepRows = 0, kStepSequences = 1, kStepLogitRows = 2, kStepChoiceWords = 3 };
 
 }  // namespace dunlin::cuda

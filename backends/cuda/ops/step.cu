@@ -5,6 +5,7 @@
 
 extern "C" __global__ void __launch_bounds__(1024) step_begin(dunlin::cuda::StepBeginParams p) {
   dunlin::cuda::pdl_wait();
+  const int n_more = p.n_more_at >= 0 ? int(__ldcv(p.from + p.n_more_at)) : 0;
   for (int i = threadIdx.x; i < p.n_words; i += blockDim.x) {
     auto word = int32_t(__ldcv(p.from + i));
     const int token = i - p.tokens_at;
@@ -15,6 +16,7 @@ extern "C" __global__ void __launch_bounds__(1024) step_begin(dunlin::cuda::Step
     }
     p.to[i] = uint32_t(word);
   }
+  for (int i = threadIdx.x; i < n_more; i += blockDim.x) p.to[p.n_words + i] = __ldcv(p.from + p.n_words + i);
 }
 
 // step_end: brings results to pinned host memory; the last word, the step's number, after all others.

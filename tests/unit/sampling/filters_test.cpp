@@ -12,7 +12,7 @@ namespace {
 // Candidates 0, 1, ... with these probabilities; the logits carry an offset that must not matter.
 std::vector<Candidate> with_probabilities(const std::vector<double>& p) {
   std::vector<Candidate> out;
-  for (size_t i = 0; i < p.size(); ++i) out.push_back({int32_t(i), float(std::log(p[i]) + 17.0), 0.0f});
+  for (size_t i = 0; i < p.size(); ++i) out.push_back({int32_t(i), float(std::log(p[i]) + 17.0), 0});
   return out;
 }
 

@@ -72,6 +72,21 @@ TEST_CASE("the counter counts") {
   CHECK(allocations - before == 1);
 }
 
+TEST_CASE("what a device must know is told without allocation") {
+  SamplingParams params;
+  params.presence_penalty = 0.5f;
+  Sampler sampler = Sampler::create(params, {kVocab, kVocab, 300}).value();
+  const size_t before = allocations;
+  size_t n_counts = 0;
+  for (uint64_t step = 0; step < 400; ++step) {
+    sampler.accept(int32_t(uniform_draw(4, step) * 100));
+    for (const bool behind_unknown : {false, true})
+      n_counts += sampler.choice_for_device(step, behind_unknown).window.size();
+  }
+  CHECK(allocations == before);
+  CHECK(n_counts > 400);
+}
+
 TEST_CASE("sample and accept allocate nothing") {
   CHECK(allocations_of(SamplingParams{}) == 0);
   SamplingParams params = every_stage();

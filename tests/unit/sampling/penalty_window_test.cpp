@@ -48,6 +48,26 @@ TEST_CASE("the window counts the last tokens only") {
   }
 }
 
+TEST_CASE("the counts before the next token are those behind it without it") {
+  constexpr int32_t kVocab = 7;
+  const int32_t last_n = GENERATE(-1, 1, 2, 5, 16);
+  PenaltyWindow window(kVocab, last_n);
+  for (uint64_t i = 0; i < 300; ++i) {
+    std::vector<TokenCount> before(kVocab);
+    before.resize(window.counts_before_next(before));
+    std::vector<int32_t> expected(kVocab), found(kVocab);
+    for (const TokenCount& entry : before) {
+      REQUIRE(entry.count > 0);
+      found[size_t(entry.token)] += entry.count;
+    }
+    const int32_t token = int32_t(uniform_draw(12, i) * kVocab);
+    window.accept(token);
+    ++found[size_t(token)];
+    for (const TokenCount& entry : window.counts()) expected[size_t(entry.token)] = entry.count;
+    REQUIRE(found == expected);
+  }
+}
+
 TEST_CASE("a window of 0 does nothing, and rows may be shorter than the vocabulary") {
   PenaltyWindow off(3, 0);
   off.accept(1);
