@@ -31,9 +31,10 @@ size_t attention_scratch_bytes(int n_heads, const KvLayout& layout) {
   const size_t rows = size_t(tile_tokens(n_heads, layout)) * size_t(n_heads / layout.n_kv_heads);
   const size_t queries = rows * size_t(layout.padded_head_dim) * sizeof(float);
   const size_t outputs = rows * record_bytes(layout);
-  const size_t scores = 2 * kMaxBlockRows * kKvBlockTokens * sizeof(float);
+  const size_t scores = kMaxBlockRows * kKvBlockTokens * sizeof(float);
+  const size_t weights = kKvBlockTokens * sizeof(float) + kMaxBlockRows * kKvBlockTokens * sizeof(int16_t);
   const size_t partials = kMaxBlockRows * record_bytes(layout);
-  return queries + outputs + scores + partials;
+  return queries + outputs + scores + weights + partials;
 }
 
 size_t attention_partials_bytes(int n_heads, const KvLayout& layout, int n_tokens, int n_pages) {

@@ -8,13 +8,14 @@
 //         V         [128 tokens][padded_head_dim]           f16
 //   Q8_0  K         [8 key groups][head_dim/4][16 keys][4]  u8 = q + 128, q in -127..127
 //         K scales  [8 key groups][scale_blocks][16 keys]   f16
-//         V         [128 tokens][padded_head_dim]           i8 = q
+//         V         [32 token quads][padded_head_dim][4]    i8 = q
 //         V scales  [scale_blocks][128 tokens]              f16
 //
-// Keys are vector lanes in K, dimensions are lanes in V. Q8_0 has one scale per 32 dimensions of a token and
-// kv head (the last one covers the rest of a head_dim that is no multiple of 32), as the weight format of
-// that name: one scale per head would lose the small channels of models with large key biases (Qwen2.5). K's
-// bytes are biased so that they are the unsigned operand of vpdpbusd.
+// Keys are vector lanes in K, dimensions are lanes in V. In Q8_0 four elements lie side by side along the sum
+// of the products that they are in: dimensions in K, tokens in V. Q8_0 has one scale per 32 dimensions of a
+// token and kv head (the last one covers the rest of a head_dim that is no multiple of 32), as the weight
+// format of that name: one scale per head would lose the small channels of models with large key biases
+// (Qwen2.5). K's bytes are biased so that they are the unsigned operand of vpdpbusd.
 #pragma once
 
 #include <stddef.h>
@@ -27,6 +28,7 @@ namespace dunlin::cpu {
 inline constexpr int kKvBlockTokens = 128;
 inline constexpr int kKvGroupKeys = 16;   // keys that lie side by side in K
 inline constexpr int kKvScaleDims = 32;   // dimensions that share a Q8_0 scale
+inline constexpr int kKvQuadTokens = 4;   // tokens that lie side by side in V of Q8_0
 inline constexpr int kKvPaddedDims = 16;  // V rows are padded to a multiple of this
 inline constexpr int kMaxHeadDim = 256;
 inline constexpr uint8_t kKvKeyBias = 128;

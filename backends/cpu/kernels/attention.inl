@@ -59,8 +59,10 @@ struct TileScratch {
 inline TileScratch split_scratch(void* scratch, const KvLayout& layout, int n_rows) {
   TileScratch parts;
   parts.page.scores = static_cast<float*>(scratch);
-  parts.page.scaled = parts.page.scores + kMaxBlockRows * kKvBlockTokens;
-  parts.partials = parts.page.scaled + kMaxBlockRows * kKvBlockTokens;
+  parts.page.factors = parts.page.scores + kMaxBlockRows * kKvBlockTokens;
+  float* const weights = parts.page.factors + kKvBlockTokens;
+  parts.page.weights = reinterpret_cast<uint32_t*>(weights);
+  parts.partials = weights + kMaxBlockRows * kKvBlockTokens / 2;
   parts.queries = parts.partials + kMaxBlockRows * record_floats(layout);
   parts.outputs = parts.queries + int64_t(n_rows) * layout.padded_head_dim;
   return parts;

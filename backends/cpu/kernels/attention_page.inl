@@ -5,44 +5,13 @@
 //   2. soft cap, mask, p = exp(score - max), sum      per row
 //   3. out [R, D] = p [R, keys] . V [keys, D]         lanes are dimensions, p is broadcast
 //
-// Every score is one chain of multiply-adds over the dimensions, every output one chain over the page's keys,
-// whatever R and the tile width are; masked keys add exact zeros. So a row's partial result depends only on
-// its query and its keys, and folding the pages in order gives the same bits for every chunking and every
-// split.
+// Every score is one chain of multiply-adds over the dimensions, every output one chain over the page's keys
+// or an exact integer (weighted_values_q8.inl), whatever R and the tile width are; masked keys add exact
+// zeros. So a row's partial result depends only on its query and its keys, and folding the pages in order
+// gives the same bits for every chunking and every split.
 //
 // Tiles are R rows x V vectors. Loads per multiply-add: (R + V) / (R V), 0.63 for the 8 x 2 tile of AVX512
 // and 0.67 for 6 x 2 of AVX2, so that the multiply-adds and not the loads are the limit.
-
-struct RowRange {  // keys begin .. end - 1 of the page are visible
-  int begin;
-  int end;
-};
-
-// The queries of a block of rows, in the order in which the tiles broadcast them.
-struct QueryBlock {
-  const float* f32;        // F16: [head_dim][R], times the attention scale
-  const uint32_t* dwords;  // Q8_0: [head_dim / 4][R], four int8 each
-  const float* scales;     // Q8_0: [scale_blocks][R], times the attention scale
-  const int32_t* starts;   // Q8_0: [scale_blocks][R], -kDotBias * sum of the block's int8
-};
-
-struct PageScratch {
-  float* scores;  // [kMaxBlockRows, 128]: scores, then p
-  float* scaled;  // the same size: p times V's scale
-};
-
-struct PagePartial {
-  float max[kMaxBlockRows];  // -inf and sum 0 if the row sees no key of the page
-  float sum[kMaxBlockRows];
-  float* out[kMaxBlockRows];  // each [padded_head_dim], written by attend_page
-};
-
-// Vectors of a tile: the most powers of two that leave its accumulators in registers.
-constexpr int tile_vectors(int rows, int registers) {
-  int vectors = 8;
-  while (vectors > 1 && rows * vectors > registers) vectors /= 2;
-  return vectors;
-}
 
 // acc[r][v] += a[r * kRowStride + i * kStep] * b(i, v) for i in begin .. end - 1.
 template <int R, int V, int kRowStride, int kStep, class LoadB>
@@ -71,20 +40,6 @@ template <int R, int V, int kRowStride, int kStep, class LoadB>
 }
 
 constexpr int kGroupVectors = kKvGroupKeys / kLanes;
-
-// Bytes that the loop after this one will read. Every vector that a loop loads asks for one more part of
-// them, into the L2 cache: in bursts they would wait for the few buffers of misses. One query reads every
-// page only once, and without this its cores wait for memory half of the time.
-struct Ahead {
-  const uint8_t* data;
-  int64_t step;  // bytes for each vector of the loop
-
-  void fetch(int64_t vector) const { __builtin_prefetch(data + vector * step, 0, 1); }
-};
-
-inline Ahead ahead(const uint8_t* data, int64_t bytes, int64_t n_vectors) {
-  return {data, (bytes + n_vectors - 1) / n_vectors};
-}
 
 // Scores of the page's key vectors begin .. end - 1; vector i holds the keys i * kLanes and on.
 template <int R, int V>
@@ -162,6 +117,12 @@ inline int64_t n_key_vectors(const KvLayout& layout) {
   return int64_t(kKvBlockTokens / kLanes) * a_key;
 }
 
+// And its values.
+inline int64_t n_value_vectors(const KvLayout& layout) {
+  const int rows = layout.type == KvType::kF16 ? kKvBlockTokens : kKvBlockTokens / kKvQuadTokens;
+  return int64_t(rows) * (layout.padded_head_dim / kLanes);
+}
+
 // Scores of one row to p, in place; vectors begin .. end - 1 hold all visible keys.
 inline void softmax_row(float* scores, int begin, int end, RowRange visible, float softcap, float& max,
                         float& sum) {
@@ -222,33 +183,6 @@ inline void outputs_f16(const KvLayout& layout, const uint8_t* page, int key_beg
   outputs<R, tile_vectors(R, kTileRegisters)>(p, key_begin, key_end, load_values, 0, stride / kLanes, out);
 }
 
-template <int R>
-inline void outputs_q8(const KvLayout& layout, const uint8_t* page, int key_begin, int key_end,
-                       const Ahead& next, const float* p, float* scaled, float* const* out) {
-  constexpr int kBlockVectors = kKvScaleDims / kLanes;
-  constexpr int kTileVectors = tile_vectors(R, kTileRegisters);
-  const int8_t* const values = reinterpret_cast<const int8_t*>(page + layout.v_offset);
-  const int stride = layout.padded_head_dim;
-  const auto load_values = [&next, values, stride](int key, int vector) {
-    next.fetch(vector * kKvBlockTokens + key);
-    return load_i8(values + int64_t(key) * stride + vector * kLanes);
-  };
-  for (int block = 0; block < layout.scale_blocks; ++block) {
-    const uint16_t* const scales =
-        reinterpret_cast<const uint16_t*>(page + layout.v_scales_offset) + block * kKvBlockTokens;
-    for (int key = key_begin / kLanes * kLanes; key < key_end; key += kLanes) {
-      const F32 scale = load_f16(scales + key);
-      for (int r = 0; r < R; ++r) {
-        store(scaled + r * kKvBlockTokens + key, load(p + r * kKvBlockTokens + key) * scale);
-      }
-    }
-    const int begin = block * kBlockVectors;
-    const int end = begin + kBlockVectors < stride / kLanes ? begin + kBlockVectors : stride / kLanes;
-    outputs<R, (kTileVectors < kBlockVectors ? kTileVectors : kBlockVectors)>(scaled, key_begin, key_end,
-                                                                              load_values, begin, end, out);
-  }
-}
-
 // One page for a block of R rows. page: the kv head's first byte in the block; next_page: the same of the
 // page that is likely to be read after it.
 template <int R>
@@ -268,7 +202,7 @@ void attend_page(const AttentionCall& call, const uint8_t* page, const uint8_t* 
     for (int r = 0; r < R; ++r) hide_row(nullptr, 0, 0, partial.max[r], partial.sum[r]);
     return;
   }
-  const int begin = key_begin / kLanes;
+  const int begin = key_begin / kLanes / kWeightVectors * kWeightVectors;
   const int end = (key_end + kLanes - 1) / kLanes;
 
   // 2. Scores.
@@ -294,11 +228,10 @@ void attend_page(const AttentionCall& call, const uint8_t* page, const uint8_t* 
   }
 
   // 4. Weighted values.
-  const Ahead keys =
-      ahead(next_page, layout.v_offset, int64_t(kKvBlockTokens) * (layout.padded_head_dim / kLanes));
+  const Ahead keys = ahead(next_page, layout.v_offset, n_value_vectors(layout));
   if (layout.type == KvType::kF16) {
     outputs_f16<R>(layout, page, key_begin, key_end, keys, scratch.scores, partial.out);
   } else {
-    outputs_q8<R>(layout, page, key_begin, key_end, keys, scratch.scores, scratch.scaled, partial.out);
+    outputs_q8<R>(layout, page, visible, key_begin, key_end, keys, scratch, partial.out);
   }
 }

@@ -37,22 +37,24 @@ inline void store_head_q8(const KvLayout& layout, uint8_t* head, int index, cons
   uint8_t* const keys = head + int64_t(group) * head_dim * kKvGroupKeys + 4 * lane;
   uint16_t* const key_scales = reinterpret_cast<uint16_t*>(head + layout.k_scales_offset) +
                                group * layout.scale_blocks * kKvGroupKeys + lane;
-  int8_t* const values =
-      reinterpret_cast<int8_t*>(head + layout.v_offset) + int64_t(index) * layout.padded_head_dim;
+  int8_t* const values = reinterpret_cast<int8_t*>(head + layout.v_offset) +
+                         int64_t(index / kKvQuadTokens) * layout.padded_head_dim * kKvQuadTokens +
+                         index % kKvQuadTokens;
   uint16_t* const value_scales = reinterpret_cast<uint16_t*>(head + layout.v_scales_offset) + index;
 
   for (int block = 0; block < layout.scale_blocks; ++block) {
     const int begin = block * kKvScaleDims;
     const int n = head_dim - begin < kKvScaleDims ? head_dim - begin : kKvScaleDims;
-    int8_t key[kKvScaleDims];
+    int8_t key[kKvScaleDims], value[kKvScaleDims];
     key_scales[block * kKvGroupKeys] = quantize_block(k + begin, n, key);
     for (int i = 0; i < n; ++i) {
       const int d = begin + i;
       keys[d / 4 * (4 * kKvGroupKeys) + d % 4] = uint8_t(key[i] + kKvKeyBias);
     }
-    value_scales[block * kKvBlockTokens] = quantize_block(v + begin, n, values + begin);
+    value_scales[block * kKvBlockTokens] = quantize_block(v + begin, n, value);
+    for (int i = 0; i < n; ++i) values[(begin + i) * kKvQuadTokens] = value[i];
   }
-  for (int d = head_dim; d < layout.padded_head_dim; ++d) values[d] = 0;
+  for (int d = head_dim; d < layout.padded_head_dim; ++d) values[d * kKvQuadTokens] = 0;
 }
 
 void kv_store(const KvLayout* layout, uint8_t* block, int index, int head_begin, int head_end, const float* k,

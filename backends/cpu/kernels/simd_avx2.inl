@@ -2,9 +2,10 @@
 
 constexpr int kLanes = 8;
 constexpr int kRegisters = 16;
-constexpr int kTileRegisters = 12;    // accumulators of an f32 tile
-constexpr int kDotTileRegisters = 8;  // accumulators of an int8 tile
-constexpr int kMaxRows = 6;           // rows of a tile
+constexpr int kTileRegisters = 12;         // accumulators of an f32 tile
+constexpr int kDotTileRegisters = 8;       // accumulators of an int8 tile
+constexpr int kWeightedTileRegisters = 8;  // and of one of weighted int8 values
+constexpr int kMaxRows = 6;                // rows of a tile
 
 using F32 = __m256;
 using I32 = __m256i;
@@ -97,9 +98,6 @@ inline F32 load_f16(const uint16_t* p) {
 inline void store_f16(uint16_t* p, F32 v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
-inline F32 load_i8(const int8_t* p) {
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-}
 
 inline I32 set1_i32(int32_t x) {
   return _mm256_set1_epi32(x);
@@ -138,3 +136,39 @@ inline I32 add_dot4(I32 sum, KeyBytes keys, uint32_t query) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 #endif
+
+// Q8_0 values of kLanes dimensions and four tokens, 4 * kLanes bytes, as 16-bit words: the tokens 0 and 2 of
+// every dimension, and 1 and 3.
+struct ValueQuads {
+  __m256i even;
+  __m256i odd;
+};
+using WeightedSum = I32;
+
+inline ValueQuads load_value_quads(const int8_t* p) {
+  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {_mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8), _mm256_srai_epi16(bytes, 8)};
+}
+// sum[lane] + the dot product of the lane's four values and of four weights, as store_weights left them.
+inline WeightedSum add_weighted4(WeightedSum sum, const ValueQuads& values, const uint32_t* weights) {
+  const __m256i even = _mm256_set1_epi32(int(weights[0]));
+  const __m256i odd = _mm256_set1_epi32(int(weights[1]));
+#if defined(__AVXVNNI__)
+  return _mm256_dpwssd_avx_epi32(_mm256_dpwssd_avx_epi32(sum, values.even, even), values.odd, odd);
+#else
+  sum = _mm256_add_epi32(sum, _mm256_madd_epi16(values.even, even));
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(values.odd, odd));
+#endif
+}
+inline I32 total(WeightedSum sum) {
+  return sum;
+}
+// The weights of 2 * kLanes tokens, floats in 0 .. kWeightPeak, rounded to 16 bits: two dwords for four
+// tokens.
+inline void store_weights(uint32_t* out, F32 first, F32 second) {
+  const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
+  const __m256i tokens = _mm256_permute4x64_epi64(packed, 0xD8);
+  const __m256i order = _mm256_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15,  //
+                                         0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_shuffle_epi8(tokens, order));
+}

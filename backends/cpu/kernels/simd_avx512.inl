@@ -4,6 +4,7 @@ constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
 constexpr int kTileRegisters = 24;
 constexpr int kDotTileRegisters = 16;
+constexpr int kWeightedTileRegisters = 16;
 constexpr int kMaxRows = 8;
 
 using F32 = __m512;
@@ -76,9 +77,6 @@ inline F32 load_f16(const uint16_t* p) {
 inline void store_f16(uint16_t* p, F32 v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
-inline F32 load_i8(const int8_t* p) {
-  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-}
 
 constexpr int kDotBias = kKvKeyBias;
 using KeyBytes = __m512i;
@@ -93,4 +91,29 @@ inline KeyBytes load_keys(const uint8_t* p) {
 }
 inline I32 add_dot4(I32 sum, KeyBytes keys, uint32_t query) {
   return _mm512_dpbusd_epi32(sum, keys, _mm512_set1_epi32(int(query)));
+}
+
+struct ValueQuads {
+  __m512i even;
+  __m512i odd;
+};
+using WeightedSum = I32;
+
+inline ValueQuads load_value_quads(const int8_t* p) {
+  const __m512i bytes = _mm512_loadu_si512(p);
+  return {_mm512_srai_epi16(_mm512_slli_epi16(bytes, 8), 8), _mm512_srai_epi16(bytes, 8)};
+}
+inline WeightedSum add_weighted4(WeightedSum sum, const ValueQuads& values, const uint32_t* weights) {
+  sum = _mm512_dpwssd_epi32(sum, values.even, _mm512_set1_epi32(int(weights[0])));
+  return _mm512_dpwssd_epi32(sum, values.odd, _mm512_set1_epi32(int(weights[1])));
+}
+inline I32 total(WeightedSum sum) {
+  return sum;
+}
+inline void store_weights(uint32_t* out, F32 first, F32 second) {
+  // Word 2 i of the first vector is token i, word 32 + 2 i of the second is token 16 + i.
+  const __m512i order = _mm512_set_epi16(62, 58, 60, 56, 54, 50, 52, 48, 46, 42, 44, 40, 38, 34, 36, 32,  //
+                                         30, 26, 28, 24, 22, 18, 20, 16, 14, 10, 12, 8, 6, 2, 4, 0);
+  _mm512_storeu_si512(
+      out, _mm512_permutex2var_epi16(_mm512_cvtps_epi32(first), order, _mm512_cvtps_epi32(second)));
 }

@@ -5,6 +5,7 @@ constexpr int kLanes = 4;
 constexpr int kRegisters = 16;
 constexpr int kTileRegisters = 12;
 constexpr int kDotTileRegisters = 8;
+constexpr int kWeightedTileRegisters = 8;
 constexpr int kMaxRows = 4;
 
 typedef float F32 __attribute__((vector_size(16)));
@@ -99,10 +100,6 @@ inline void store_f16(uint16_t* p, F32 v) {
   for (int i = 0; i < kLanes; ++i) p[i] = f32_to_f16(v[i]);
 }
 
-inline F32 load_i8(const int8_t* p) {
-  return F32{float(p[0]), float(p[1]), float(p[2]), float(p[3])};
-}
-
 constexpr int kDotBias = 0;
 struct KeyBytes {
   int8_t bytes[4 * kLanes];
@@ -128,4 +125,35 @@ inline I32 add_dot4(I32 sum, KeyBytes keys, uint32_t query) {
     for (int i = 0; i < 4; ++i) sum[lane] += keys.bytes[4 * lane + i] * q[i];
   }
   return sum;
+}
+
+struct ValueQuads {
+  int8_t bytes[4 * kLanes];
+};
+using WeightedSum = I32;
+
+inline ValueQuads load_value_quads(const int8_t* p) {
+  ValueQuads values;
+  __builtin_memcpy(values.bytes, p, sizeof values.bytes);
+  return values;
+}
+inline WeightedSum add_weighted4(WeightedSum sum, const ValueQuads& values, const uint32_t* weights) {
+  int16_t w[4];
+  __builtin_memcpy(w, weights, sizeof w);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    for (int i = 0; i < 4; ++i) sum[lane] += values.bytes[4 * lane + i] * w[i];
+  }
+  return sum;
+}
+inline I32 total(WeightedSum sum) {
+  return sum;
+}
+inline void store_weights(uint32_t* out, F32 first, F32 second) {
+  int16_t words[2 * kLanes];
+  for (int i = 0; i < kLanes; ++i) {
+    // The comparisons turn NaN into 0, so that the conversion is defined.
+    words[i] = int16_t(round_nearest(set1(first[i] > 0.0f ? first[i] : 0.0f))[0]);
+    words[kLanes + i] = int16_t(round_nearest(set1(second[i] > 0.0f ? second[i] : 0.0f))[0]);
+  }
+  __builtin_memcpy(out, words, sizeof words);
 }

@@ -5,6 +5,7 @@ constexpr int kRegisters = 32;
 // 6 rows x 4 vectors: 24 accumulators, 4 columns and a value, with 10 loads for 24 multiply-adds.
 constexpr int kTileRegisters = 24;
 constexpr int kDotTileRegisters = 24;
+constexpr int kWeightedTileRegisters = 12;  // of two registers each
 constexpr int kMaxRows = 6;
 
 using F32 = float32x4_t;
@@ -95,12 +96,6 @@ inline F32 load_f16(const uint16_t* p) {
 inline void store_f16(uint16_t* p, F32 v) {
   vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
 }
-inline F32 load_i8(const int8_t* p) {
-  uint32_t four;
-  __builtin_memcpy(&four, p, sizeof four);
-  const int16x8_t words = vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four)));
-  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
-}
 
 inline I32 set1_i32(int32_t x) {
   return vdupq_n_s32(x);
@@ -117,4 +112,29 @@ inline KeyBytes load_keys(const uint8_t* p) {
 }
 inline I32 add_dot4(I32 sum, KeyBytes keys, uint32_t query) {
   return vdotq_s32(sum, keys, vreinterpretq_s8_u32(vdupq_n_u32(query)));
+}
+
+// sdot multiplies bytes: a weight is 256 * high + low, both signed.
+using ValueQuads = int8x16_t;
+struct WeightedSum {
+  int32x4_t high;
+  int32x4_t low;
+};
+
+inline ValueQuads load_value_quads(const int8_t* p) {
+  return vld1q_s8(p);
+}
+inline WeightedSum add_weighted4(WeightedSum sum, const ValueQuads& values, const uint32_t* weights) {
+  const int8x8_t bytes = vreinterpret_s8_u32(vld1_u32(weights));
+  return {vdotq_lane_s32(sum.high, values, bytes, 0), vdotq_lane_s32(sum.low, values, bytes, 1)};
+}
+inline I32 total(WeightedSum sum) {
+  return vaddq_s32(vshlq_n_s32(sum.high, 8), sum.low);
+}
+inline void store_weights(uint32_t* out, F32 first, F32 second) {
+  const int16x8_t words = vcombine_s16(vmovn_s32(vcvtnq_s32_f32(first)), vmovn_s32(vcvtnq_s32_f32(second)));
+  // Rounding makes up for the sign of the low byte.
+  const int32x2_t high = vreinterpret_s32_s8(vrshrn_n_s16(words, 8));
+  const int32x2_t low = vreinterpret_s32_s8(vmovn_s16(words));
+  vst1q_u32(out, vreinterpretq_u32_s32(vcombine_s32(vzip1_s32(high, low), vzip2_s32(high, low))));
 }

@@ -11,6 +11,10 @@
 //
 #include "backends/cpu/kernels/kv_store.inl"
 //
+#include "backends/cpu/kernels/attention_block.inl"
+//
+#include "backends/cpu/kernels/weighted_values_q8.inl"
+//
 #include "backends/cpu/kernels/attention_page.inl"
 //
 #include "backends/cpu/kernels/attention.inl"

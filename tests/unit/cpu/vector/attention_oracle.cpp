@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "tests/unit/cpu/vector/kv_oracle.h"
 
@@ -47,6 +48,33 @@ Score score_of(const AttentionCall& call, const std::vector<double>& query, int 
   return {call.softcap * std::tanh(dot / call.softcap), std::max<double>(magnitude, call.softcap)};
 }
 
+// Half a unit of every weight of a page (docs/numerics.md, "Kernels"): p is relative to the page's largest
+// score, a unit to its largest scale. p_sum: of all pages, relative to max.
+void add_weight_rounding(const AttentionCall& call, int kv_head, int first, std::span<const double> scores,
+                         double max, double p_sum, std::vector<double>& rounding) {
+  constexpr double kHalfUnit = 0.5 / 32512.0;
+  const KvLayout& layout = *call.layout;
+  const int last = first + int(scores.size()) - 1;
+  for (int page = first / kKvBlockTokens; page <= last / kKvBlockTokens; ++page) {
+    const int begin = std::max(first, page * kKvBlockTokens);
+    const int end = std::min(last + 1, (page + 1) * kKvBlockTokens);
+    const double page_max =
+        *std::max_element(scores.begin() + (begin - first), scores.begin() + (end - first));
+    for (int d = 0; d < layout.head_dim; ++d) {
+      double largest_scale = 0, magnitude = 0;
+      for (int position = begin; position < end; ++position) {
+        const uint8_t* const block = block_of(call, position);
+        const double scale = oracle_value_scale(layout, block, position % kKvBlockTokens, kv_head, d);
+        largest_scale = std::max(largest_scale, scale);
+        if (scale > 0) {
+          magnitude += std::abs(oracle_value(layout, block, position % kKvBlockTokens, kv_head, d)) / scale;
+        }
+      }
+      rounding[size_t(d)] += std::exp(page_max - max) / p_sum * kHalfUnit * largest_scale * magnitude;
+    }
+  }
+}
+
 }  // namespace
 
 OracleRow oracle_attention(const AttentionCall& call, int token, int head) {
@@ -55,8 +83,8 @@ OracleRow oracle_attention(const AttentionCall& call, int token, int head) {
   const int last = call.position + token;
   const int first = call.window > 0 ? std::max(0, last - call.window + 1) : 0;
   const std::vector<double> query = query_of(call, token, head);
-  OracleRow row{std::vector<double>(size_t(layout.head_dim)), std::vector<double>(size_t(layout.head_dim)),
-                0.0};
+  const std::vector<double> zeros(size_t(layout.head_dim));
+  OracleRow row{zeros, zeros, zeros, 0.0};
   std::vector<double> p;
   for (int position = first; position <= last; ++position) {
     const Score score = score_of(call, query, position, kv_head);
@@ -64,6 +92,7 @@ OracleRow oracle_attention(const AttentionCall& call, int token, int head) {
     row.score_magnitude = std::max(row.score_magnitude, score.magnitude);
   }
   const double max = *std::max_element(p.begin(), p.end());
+  const std::vector<double> scores = p;
   double sum = 0;
   for (double& score : p) sum += score = std::exp(score - max);
   for (int position = first; position <= last; ++position) {
@@ -75,6 +104,8 @@ OracleRow oracle_attention(const AttentionCall& call, int token, int head) {
       row.magnitude[size_t(d)] += share * std::abs(value);
     }
   }
+  if (layout.type == KvType::kQ8_0)
+    add_weight_rounding(call, kv_head, first, scores, max, sum, row.weight_rounding);
   return row;
 }
 

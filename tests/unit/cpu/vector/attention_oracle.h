@@ -11,6 +11,7 @@ namespace dunlin::cpu {
 struct OracleRow {
   std::vector<double> out;        // [head_dim]
   std::vector<double> magnitude;  // sum of p * |v|: what rounding errors of the sums are measured against
+  std::vector<double> weight_rounding;  // most that rounding Q8_0's weights may add; 0 for F16
   double score_magnitude;  // largest sum of |q * k| * scale: the same for scores; at least the soft cap
 };
 

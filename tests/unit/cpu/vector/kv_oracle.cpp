@@ -24,8 +24,8 @@ int64_t key_scale_offset(const KvLayout& layout, int index, int d) {
 }
 
 int64_t value_offset(const KvLayout& layout, int index, int d) {
-  const int element_bytes = layout.type == KvType::kF16 ? 2 : 1;
-  return layout.v_offset + (int64_t(index) * layout.padded_head_dim + d) * element_bytes;
+  if (layout.type == KvType::kF16) return layout.v_offset + 2 * (int64_t(index) * layout.padded_head_dim + d);
+  return layout.v_offset + (int64_t(index / 4) * layout.padded_head_dim + d) * 4 + index % 4;
 }
 
 int64_t value_scale_offset(const KvLayout& layout, int index, int d) {
@@ -90,6 +90,10 @@ double oracle_key(const KvLayout& layout, const uint8_t* block, int index, int k
   const uint8_t* const at = head + key_offset(layout, index, d);
   if (layout.type == KvType::kF16) return half_at(at);
   return (int(*at) - 128) * half_at(head + key_scale_offset(layout, index, d));
+}
+
+double oracle_value_scale(const KvLayout& layout, const uint8_t* block, int index, int kv_head, int d) {
+  return half_at(block + kv_head * layout.head_bytes + value_scale_offset(layout, index, d));
 }
 
 double oracle_value(const KvLayout& layout, const uint8_t* block, int index, int kv_head, int d) {

@@ -15,5 +15,7 @@ void oracle_store(const KvLayout& layout, uint8_t* block, int index, int kv_head
 // Dimension d of a stored key or value, exactly.
 double oracle_key(const KvLayout& layout, const uint8_t* block, int index, int kv_head, int d);
 double oracle_value(const KvLayout& layout, const uint8_t* block, int index, int kv_head, int d);
+// Q8_0: the scale that the value has.
+double oracle_value_scale(const KvLayout& layout, const uint8_t* block, int index, int kv_head, int d);
 
 }  // namespace dunlin::cpu
