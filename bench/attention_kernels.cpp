@@ -41,8 +41,9 @@ class AttentionBench {
  public:
   static Result<AttentionBench> create(const VectorKernelTable& table, KvType type) {
     const KvLayout layout = make_kv_layout(type, kKvHeads, kHeadDim);
-    DUNLIN_ASSIGN_OR_RETURN(LargeBlock cache,
-                            LargeBlock::allocate(size_t(kLayers) * kPages * size_t(layout.block_bytes)));
+    DUNLIN_ASSIGN_OR_RETURN(
+        LargeBlock cache,
+        LargeBlock::allocate(size_t(kLayers) * kPages * size_t(layout.block_bytes), HugePages::kAdvise));
     return AttentionBench(table, layout, std::move(cache));
   }
 
@@ -105,8 +106,8 @@ class AttentionBench {
     call.q = q_.data();
     call.out = const_cast<float*>(out_.data());
     call.q_stride = call.out_stride = kHeads * kHeadDim;
-    call.kv_base = cache_.data() + int64_t(layer) * kPages * layout_.block_bytes;
-    call.kv_block_stride = layout_.block_bytes;
+    call.kv_base = cache_.data() + layer * layout_.block_bytes;
+    call.kv_block_stride = kLayers * layout_.block_bytes;
     call.block_table = block_table_.data();
     return call;
   }

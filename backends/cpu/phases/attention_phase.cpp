@@ -18,7 +18,7 @@ AttentionCall call_for(const AttentionJob& job, const StepInputs& step, const St
   call.out = job.out.row(sequence.first_row);
   call.out_stride = job.out.width;
   call.kv_base = job.cache->layer_base(job.attrs.layer);
-  call.kv_block_stride = job.cache->layout().block_bytes;
+  call.kv_block_stride = job.cache->block_stride();
   call.block_table = step.block_table(sequence);
   return call;
 }

@@ -49,7 +49,7 @@ struct RunRow {
     const StepSequence& sequence = step.sequences()[size_t(step.row_sequence()[size_t(r)])];
     const int32_t block = step.block_table(sequence)[position / kKvBlockTokens];
     const KvLayout& layout = s.cache->layout();
-    kernels.kv_store(&layout, s.cache->layer_base(s.layer) + block * layout.block_bytes,
+    kernels.kv_store(&layout, s.cache->layer_base(s.layer) + block * s.cache->block_stride(),
                      position % kKvBlockTokens, 0, layout.n_kv_heads, s.k.row(r), s.v.row(r));
   }
   void operator()(const QuantizeStep& s) const {
