@@ -146,10 +146,11 @@ inline void attend_block(const AttentionCall& call, const Tile& tile, const Bloc
 inline void fold_page(float max, float sum, const float* out, int n, float* record) {
   if (sum == 0.0f) return;
   const float old_max = record[kRecordMax];
-  const float new_max = old_max > max ? old_max : max;
-  const float keep = exp_scalar(old_max - new_max);
-  const float take = exp_scalar(max - new_max);
-  record[kRecordMax] = new_max;
+  const bool larger = max > old_max;
+  const float smaller_share = exp_scalar(larger ? old_max - max : max - old_max);
+  const float keep = larger ? smaller_share : 1.0f;
+  const float take = larger ? 1.0f : smaller_share;
+  record[kRecordMax] = larger ? max : old_max;
   record[kRecordSum] = record[kRecordSum] * keep + sum * take;
   for (int i = 0; i < n; i += kLanes) {
     float* const total = record + kRecordOut + i;

@@ -131,11 +131,14 @@ inline void softmax_row(float* scores, int begin, int end, RowRange visible, flo
   for (int vector = begin; vector < end; ++vector) {
     const int key = vector * kLanes;
     F32 score = load(scores + key);
-    if (softcap > 0.0f) score = set1(softcap) * tanh_f32(score / set1(softcap));
+    if (softcap > 0.0f) {
+      score = set1(softcap) * tanh_f32(score / set1(softcap));
+      store(scores + key, score);
+    }
     if (key < visible.begin || key + kLanes > visible.end) {
       score = keep_lanes(score, visible.begin - key, visible.end - key, hidden);
+      store(scores + key, score);
     }
-    store(scores + key, score);
     largest = vmax(score, largest);
   }
   max = reduce_max(largest);

@@ -25,7 +25,7 @@ AttentionCall call_for(const AttentionJob& job, const StepInputs& step, const St
 
 // Pages that a unit of paged attention takes at a time: a run packs its queries once, and as many runs remain
 // as keep the threads evenly busy.
-constexpr int64_t kRunsPerThread = 8;
+constexpr int64_t kRunsPerThread = 4;
 
 int64_t pages_per_run(int64_t n_pages, int64_t n_kv_heads, int n_threads) {
   return std::max<int64_t>(1, n_pages * n_kv_heads / (kRunsPerThread * n_threads));
