@@ -4,7 +4,8 @@
 // way.
 struct Lanes : Lanes256 {
   static constexpr bool kFreeStart = false;
-  static constexpr bool kTokenByToken = true;
+  static constexpr bool kTokenByToken = false;
+  static constexpr bool kAnyTokens = true;
   static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 7;
 

@@ -3,6 +3,7 @@ struct Lanes {
   static constexpr int kCount = 16;
   static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = false;
+  static constexpr bool kAnyTokens = false;
   static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 4;
   using Bytes = __m512i;

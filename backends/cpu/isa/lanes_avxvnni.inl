@@ -2,6 +2,7 @@
 struct Lanes : Lanes256 {
   static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = false;
+  static constexpr bool kAnyTokens = false;
   static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 9;
 

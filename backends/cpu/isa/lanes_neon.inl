@@ -10,6 +10,7 @@ struct Lanes {
   static constexpr int kCount = 8;
   static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = true;
+  static constexpr bool kAnyTokens = false;
   static constexpr int kPrefetchTokens = 9;
 #if defined(__ARM_FEATURE_MATMUL_INT8)
   static constexpr bool kTokenPairs = true;

@@ -17,6 +17,7 @@ class LinearDriver {
  private:
   static constexpr int64_t kVectorsPerPanel = kPanelRows / V::kCount;
   static constexpr int64_t kBlockVectors = 64 / V::kCount;
+  using FullTile = Tile<V, Format<V>, R, T>;
 
   explicit LinearDriver(const LinearArgs& args)
       : args_(args),
@@ -24,6 +25,14 @@ class LinearDriver {
         token_bytes_(activation_row_bytes(activation_layout(args.weight.type), args.weight.k)) {}
 
   void row_block(int64_t begin, int64_t end) const {
+    if constexpr (FullTile::kAnyTokens) {
+      any_tokens(begin, end);
+    } else {
+      full_tiles(begin, end);
+    }
+  }
+
+  void full_tiles(int64_t begin, int64_t end) const {
     int64_t token = args_.token_begin;
     for (; token + T <= args_.token_end; token += T) {
       int64_t v = begin;
@@ -42,6 +51,27 @@ class LinearDriver {
       tile<1, kMost>(v, token);
     } else if constexpr (kMost > 1) {
       last_tokens<kMost - 1>(v, token);
+    }
+  }
+
+  // Tiles that take their number of tokens as they run.
+  void any_tokens(int64_t begin, int64_t end) const {
+    for (int64_t token = args_.token_begin; token < args_.token_end; token += T) {
+      const int64_t left = args_.token_end - token;
+      for (int64_t v = begin; v < end; ++v) any_tile(v, token, left < T ? int(left) : T);
+    }
+  }
+  void any_tile(int64_t v, int64_t token, int n_tokens) const {
+    const uint8_t* tokens[T];
+    for (int t = 0; t < n_tokens; ++t) tokens[t] = args_.activations + (token + t) * token_bytes_;
+    typename V::Floats y[T];
+    FullTile::run_any(row_vector(args_.weight, v), tokens, n_tokens, args_.weight.k, y);
+    if constexpr (kOp == LinearOp::kLinear) {
+      for (int t = 0; t < n_tokens; ++t) finish_linear<V>(args_.epilogue, row_store(v), token + t, y[t]);
+    } else {
+      typename V::Floats up[T];
+      FullTile::run_any(row_vector(args_.up, v), tokens, n_tokens, args_.up.k, up);
+      for (int t = 0; t < n_tokens; ++t) finish_glu<V>(args_.epilogue, row_store(v), token + t, y[t], up[t]);
     }
   }
 

@@ -4,6 +4,7 @@
 //   Lanes           its vectors
 //   kTileRows, kTileTokens, kSmallTokens, DUNLIN_TILE  the GEMM tile: vectors of rows, tokens; the small
 //   batch; "32x6"
+//   DUNLIN_A256_TOKENS, DUNLIN_A256_TILE  the same of the K-quants, if they differ
 
 #define DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, m_max, cost, rows, tokens, suffix)       \
   LinearKernel {                                                                                      \
@@ -12,11 +13,22 @@
         DUNLIN_ISA "/" op_name "_" #format "_" suffix                                                 \
   }
 
-#define DUNLIN_LINEAR_OP_ROWS(op_name, op, format, tile, layout)                                       \
-  DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, 1, 1, kPanelRows / Lanes::kCount, 1, "gemv"),   \
-      DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, kSmallTokens, 2, 1, kSmallTokens, "small"), \
-      DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, INT32_MAX, 3, kTileRows, kTileTokens,       \
-                        DUNLIN_TILE)
+#if !defined(DUNLIN_A256_TOKENS)
+#define DUNLIN_A256_TOKENS kTileTokens
+#define DUNLIN_A256_TILE DUNLIN_TILE
+#endif
+#define DUNLIN_TOKENS_kA256 DUNLIN_A256_TOKENS
+#define DUNLIN_TOKENS_kA32 kTileTokens
+#define DUNLIN_TOKENS_kF32 kTileTokens
+#define DUNLIN_TILE_kA256 DUNLIN_A256_TILE
+#define DUNLIN_TILE_kA32 DUNLIN_TILE
+#define DUNLIN_TILE_kF32 DUNLIN_TILE
+
+#define DUNLIN_LINEAR_OP_ROWS(op_name, op, format, tile, layout)                                            \
+  DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, 1, 1, kPanelRows / Lanes::kCount, 1, "gemv"),        \
+      DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, kSmallTokens, 2, 1, kSmallTokens, "small"),      \
+      DUNLIN_LINEAR_ROW(op_name, op, format, tile, layout, INT32_MAX, 3, kTileRows, DUNLIN_TOKENS_##layout, \
+                        DUNLIN_TILE_##layout)
 
 #define DUNLIN_FORMAT_ROWS(format, tile, layout)                  \
   DUNLIN_LINEAR_OP_ROWS("linear", kLinear, format, tile, layout), \
@@ -42,6 +54,12 @@ constexpr LinearTable kLinearTable = {DUNLIN_ISA,    WeightLayout::kP16,
                                       kLinearRows,   int32_t(sizeof kLinearRows / sizeof kLinearRows[0]),
                                       kQuantizeRows, int32_t(sizeof kQuantizeRows / sizeof kQuantizeRows[0])};
 
+#undef DUNLIN_TILE_kF32
+#undef DUNLIN_TILE_kA32
+#undef DUNLIN_TILE_kA256
+#undef DUNLIN_TOKENS_kF32
+#undef DUNLIN_TOKENS_kA32
+#undef DUNLIN_TOKENS_kA256
 #undef DUNLIN_FORMAT_ROWS
 #undef DUNLIN_LINEAR_OP_ROWS
 #undef DUNLIN_LINEAR_ROW

@@ -56,6 +56,7 @@ DUNLIN_INLINE void prefetch_part(const typename F::Block* w, int part) {
   }
 }
 
+#include "backends/cpu/kernels/any_tokens.inl"
 #include "backends/cpu/kernels/token_pairs.inl"
 
 // K-quants with one activation scale for 256 K. y += d_a (d S - dmin N), or d_a d S.
@@ -67,6 +68,13 @@ struct TileA256 {
   static constexpr int kSubs = 256 / F::kSubElements;
   static constexpr bool kStartCentered = F::kCentered && V::kFreeStart;
   static constexpr bool kSubtractCenters = F::kCentered && !V::kFreeStart;
+  static constexpr bool kAnyTokens = V::kAnyTokens && R == 1 && T > 1;
+
+  // Of n_tokens <= T tokens, if kAnyTokens.
+  static void run_any(const RowVector& row, const uint8_t* const* tokens, int n_tokens, int64_t k,
+                      Floats* y) {
+    AnyTokensA256<V, F, T>::run(row, tokens, n_tokens, k, y);
+  }
 
   static DUNLIN_NOINLINE void run(const RowVector (&rows)[R], const uint8_t* const (&tokens)[T], int64_t k,
                                   Floats (&y)[R][T]) {
@@ -145,8 +153,7 @@ struct TileA256 {
       x[v] = F::vector(w, g, v, row0);
     }
     // The tokens' sums would not fit beside the weights. In memory they cost a load and a store in 8
-    // products; left to itself, the compiler spills the weights (Zen 4, 8x6 tile: 54 % of the ceiling instead
-    // of 61 %).
+    // products; left to itself, the compiler spills the weights.
     asm volatile("" : : "r"(s) : "memory");
     DUNLIN_UNROLL(16)
     for (int t = 0; t < T; ++t) {
@@ -214,6 +221,7 @@ template <class V, class F, int R, int T>
 struct TileA32 {
   using Ints = typename V::Ints;
   using Floats = typename V::Floats;
+  static constexpr bool kAnyTokens = false;
 
   static DUNLIN_NOINLINE void run(const RowVector (&rows)[R], const uint8_t* const (&tokens)[T], int64_t k,
                                   Floats (&y)[R][T]) {
@@ -293,6 +301,7 @@ struct TileA32 {
 template <class V, class F, int R, int T>
 struct TileF32 {
   using Floats = typename V::Floats;
+  static constexpr bool kAnyTokens = false;
 
   static DUNLIN_NOINLINE void run(const RowVector (&rows)[R], const uint8_t* const (&tokens)[T], int64_t k,
                                   Floats (&y)[R][T]) {
