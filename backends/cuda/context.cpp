@@ -46,6 +46,7 @@ Status Context::make_current() const {
 }
 
 Status Context::synchronize(std::string_view what) const {
+  ++counters_.n_waits;
   return check(driver_->cuStreamSynchronize(stream_), what);
 }
 
@@ -55,6 +56,7 @@ Result<DeviceBuffer> DeviceBuffer::allocate(const Context& context, uint64_t byt
   const Status status = context.check(context.driver().cuMemAlloc(&buffer.address_, size),
                                       str_cat("allocating ", size, " bytes of device memory for ", what));
   if (!status.is_ok()) return status;
+  ++context.counters().n_allocations;
   buffer.context_ = &context;
   buffer.size_ = size;
   return buffer;
@@ -83,6 +85,7 @@ DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
 DeviceBuffer::~DeviceBuffer() {
   if (address_ == 0) return;
   (void)context_->make_current();
+  ++context_->counters().n_frees;
   (void)context_->driver().cuMemFree(address_);
 }
 
@@ -94,6 +97,7 @@ Result<PinnedBuffer> PinnedBuffer::allocate(const Context& context, uint64_t byt
   const Status status = context.check(context.driver().cuMemHostAlloc(&data, size, kFlags),
                                       str_cat("allocating ", size, " bytes of pinned memory for ", what));
   if (!status.is_ok()) return status;
+  ++context.counters().n_allocations;
   buffer.context_ = &context;
   buffer.data_ = static_cast<uint8_t*>(data);
   buffer.size_ = size;
@@ -115,6 +119,7 @@ PinnedBuffer& PinnedBuffer::operator=(PinnedBuffer&& other) noexcept {
 PinnedBuffer::~PinnedBuffer() {
   if (data_ == nullptr) return;
   (void)context_->make_current();
+  ++context_->counters().n_frees;
   (void)context_->driver().cuMemFreeHost(data_);
 }
 
