@@ -202,7 +202,13 @@ class OpBench {
  private:
   Result<OpResult> run_step(const ShapeCase& c, const CaseStep& step, int32_t n_copies,
                             const std::vector<float>& expected, Compiled& compiled) {
-    OpResult result{c.name, device_.info().id, step.n_rows, step.n_sequences, step.depth, n_copies};
+    OpResult result;
+    result.name = c.name;
+    result.device = device_.info().id;
+    result.n_rows = step.n_rows;
+    result.n_sequences = step.n_sequences;
+    result.depth = step.depth;
+    result.n_copies = n_copies;
     result.allowed_nmse = device_.info().kind == DeviceKind::kGpu ? std::max(c.nmse, kGpuF16Nmse) : c.nmse;
     DUNLIN_ASSIGN_OR_RETURN(const Places places, make_places(c, step, n_copies, device_));
     DUNLIN_RETURN_IF_ERROR(fill_cache(c, places, n_copies, step.n_sequences, step.depth, device_));
