@@ -56,18 +56,18 @@ std::string number(const Json& value, const char* format, double factor = 1) {
 }
 
 std::string explain_difference(const Json& folded) {
-  const bool decodes = folded["rows"] == 1;
-  if (folded["device"].get<std::string>().starts_with("cuda"))
-    return decodes
-               ? "Phases are timed one after the other, with an event between two; in the undivided step, a "
-                 "CUDA graph, a kernel starts while the one before it ends, so the step is shorter."
-               : "Phases are timed one after the other, with an event between two; in the undivided step a "
-                 "kernel starts while the one before it ends, so the step is shorter.";
-  return "Phases end where the slowest thread does; dividing the step costs a reading of the clock a phase, "
-         "the "
-         "rest of the difference is noise: where other programs interfere, medians of short phases add up to "
-         "less than "
-         "the median of the whole step.";
+  const std::string device = folded["device"];
+  if (!device.starts_with("cuda"))
+    return "Phases end where the slowest thread does; dividing the step costs a reading of the clock a "
+           "phase, the "
+           "rest of the difference is noise: where other programs interfere, medians of short phases add up "
+           "to less "
+           "than the median of the whole step.";
+  const bool is_graph = folded["rows"] == 1 && !device.ends_with("-eager");
+  return std::string(
+             "Phases are timed one after the other, with an event between two; in the undivided step") +
+         (is_graph ? ", a CUDA graph," : "") +
+         " a kernel starts while the one before it ends, so the step is shorter than the sum.";
 }
 
 }  // namespace
