@@ -56,11 +56,20 @@ constexpr const char* kHeader =
     "| case | rows | seq | depth | kernel | us | GB/s | % of read | TOPS | % of int8 | nmse | right |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
 
+// Empty where the ceiling is unknown.
+std::string percent(double share) {
+  if (share == 0) return "";
+  char text[16];
+  std::snprintf(text, sizeof text, "%.1f", 100 * share);
+  return text;
+}
+
 void print_row(const ops::OpResult& r) {
   const Rates rates = rates_of(r);
-  std::printf("| %s | %d | %d | %d | %s | %.2f | %.1f | %.1f | %.3f | %.1f | %.1e | %s |\n", r.name.c_str(),
-              r.n_rows, r.n_sequences, r.depth, r.kernel.c_str(), r.us, rates.gb_s, 100 * rates.read_share,
-              rates.tops, 100 * rates.int8_share, r.nmse, r.is_right() ? "yes" : "NO");
+  std::printf("| %s | %d | %d | %d | %s | %.2f | %.1f | %s | %.3f | %s | %.1e | %s |\n", r.name.c_str(),
+              r.n_rows, r.n_sequences, r.depth, r.kernel.c_str(), r.us, rates.gb_s,
+              percent(rates.read_share).c_str(), rates.tops, percent(rates.int8_share).c_str(), r.nmse,
+              r.is_right() ? "yes" : "NO");
   std::fflush(stdout);
 }
 
