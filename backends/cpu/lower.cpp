@@ -43,6 +43,10 @@ class Lowering {
 
   // The open row phase for this kind of rows; a new one if the last phase is something else.
   RowPhase& row_phase(RowKind kind);
+  // The same for a step that reads and writes these values. A phase takes a row through all its steps before
+  // the next row: a value must not get bytes in which another of the phase has rows elsewhere.
+  RowPhase& row_phase(RowKind kind, std::span<const ValueId> reads, std::span<const ValueId> writes);
+  bool is_disturbed_by(ValueId written) const;
   void add_phase(std::unique_ptr<Phase> phase);
   void add_linear_phase(const Node& node, std::vector<LinearJob> jobs);
   // x in the layout that weights of this type read, quantized now if it is not yet.
@@ -65,6 +69,7 @@ class Lowering {
   const bool observed_;
   LoweredPlan plan_;
   RowPhase* open_ = nullptr;
+  std::vector<ValueId> touched_;  // temps that the open phase reads or writes
   std::vector<Rotation> rotations_;
   float* partials_ = nullptr;
   std::map<ActivationLayout, Quantized> quantized_;
@@ -124,8 +129,26 @@ RowPhase& Lowering::row_phase(RowKind kind) {
     RowPhase* opened = phase.get();
     add_phase(std::move(phase));
     open_ = opened;
+    touched_.clear();
   }
   return *open_;
+}
+
+bool Lowering::is_disturbed_by(ValueId written) const {
+  const auto end = [&](ValueId id) { return rows(id).data + graph_.value(id).shape.elements(); };
+  return std::ranges::any_of(touched_, [&](ValueId id) {
+    const bool same_rows = rows(id).data == rows(written).data && rows(id).width == rows(written).width;
+    return !same_rows && rows(id).data < end(written) && rows(written).data < end(id);
+  });
+}
+
+RowPhase& Lowering::row_phase(RowKind kind, std::span<const ValueId> reads, std::span<const ValueId> writes) {
+  if (std::ranges::any_of(writes, [&](ValueId id) { return is_disturbed_by(id); })) open_ = nullptr;
+  RowPhase& phase = row_phase(kind);
+  for (const auto& values : {reads, writes})
+    for (const ValueId id : values)
+      if (rows(id).data != nullptr) touched_.push_back(id);
+  return phase;
 }
 
 const uint8_t* Lowering::activations(ValueId x, DType weight) {
@@ -166,7 +189,8 @@ Status Lowering::lower_linear(const Node& node) {
   if (attrs.has_residual) {
     const ValueId residual = node.inputs.back();
     if (rows(residual).data != rows(node.outputs[0]).data)
-      row_phase(kind_of(residual)).append("copy", CopyStep{rows(residual), rows(node.outputs[0])});
+      row_phase(kind_of(residual), {&residual, 1}, node.outputs)
+          .append("copy", CopyStep{rows(residual), rows(node.outputs[0])});
     job.epilogue.accumulate = true;
   }
   add_linear_phase(node, {job});
@@ -211,7 +235,7 @@ Result<const Lowering::Rotation*> Lowering::rotation(const Node& node) {
 Status Lowering::lower_rope(const Node& node) {
   const auto& attrs = Graph::attrs_of<RopeAttrs>(node);
   DUNLIN_ASSIGN_OR_RETURN(const Rotation* const r, rotation(node));
-  row_phase(RowKind::kToken)
+  row_phase(RowKind::kToken, node.inputs, node.outputs)
       .append(node.name, RopeStep{rows(node.inputs[0]), rows(node.outputs[0]), attrs.head_dim, attrs.n_rot,
                                   r->cos, r->sin});
   return Status::ok();
@@ -247,7 +271,7 @@ Status Lowering::lower_node(const Node& node) {
   const auto in = [&](size_t i) { return rows(node.inputs[i]); };
   const auto out = [&] { return rows(node.outputs[0]); };
   const auto append = [&](RowStep step) {
-    row_phase(node.outputs.empty() ? RowKind::kToken : kind_of(node.outputs[0]))
+    row_phase(node.outputs.empty() ? RowKind::kToken : kind_of(node.outputs[0]), node.inputs, node.outputs)
         .append(node.name, std::move(step));
     return Status::ok();
   };

@@ -27,6 +27,11 @@ class Phase {
   virtual bool applies(const StepInputs&) const { return true; }
   virtual void run(const StepInputs& step, const ThreadSlot& thread) = 0;
   virtual PhaseReport report() const = 0;
+  // What it is and does in this step, its time left open.
+  virtual PhaseTime describe(const StepInputs&) const {
+    PhaseReport r = report();
+    return {std::move(r.name), std::move(r.kernel), r.weight_bytes, 0, 0};
+  }
 };
 
 // Whether a value has a row for each token of a step or for each row that wants logits.

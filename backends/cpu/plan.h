@@ -22,9 +22,17 @@ class CpuPlan final : public Plan {
   Status start(const StepInputs& step) override;
   std::span<float> logits() override { return logits_; }
   std::vector<PhaseReport> report() const override;
+  Result<StepTimes> measure(const StepInputs& step, int32_t repeats) override;
 
  private:
-  void run_phases(ThreadTeam& team, const StepInputs& step, size_t begin, size_t end);
+  ThreadTeam& team_for(const StepInputs& step) const;
+  // after_phase(i) is called on thread 0 when all threads are through phase i; of the last phase, when thread
+  // 0 is.
+  template <typename AfterPhase>
+  void run_phases(ThreadTeam& team, const StepInputs& step, size_t begin, size_t end,
+                  const AfterPhase& after_phase);
+  // The nanoseconds of the step. Where ends is given, by phase when it ended, if it had something to do.
+  int64_t time_step(const StepInputs& step, std::vector<int64_t>* ends);
   void observe(size_t node, const StepInputs& step) const;
 
   Graph graph_;

@@ -46,15 +46,31 @@ Status Context::make_current() const {
 }
 
 Status Context::synchronize(std::string_view what) const {
+  ++counters_.n_waits;
   return check(driver_->cuStreamSynchronize(stream_), what);
 }
+
+namespace {
+
+// Of an allocation of device memory: what there was instead, and what to do.
+Status with_free_memory(const Context& context, const Status& status) {
+  if (status.code() != StatusCode::kResourceExhausted) return status;
+  size_t free_bytes = 0, total_bytes = 0;
+  (void)context.driver().cuMemGetInfo(&free_bytes, &total_bytes);
+  return Status::exhausted(status.message(), "; ", free_bytes, " of ", total_bytes,
+                           " bytes are free; a smaller context (-c), fewer sequences, an 8-bit KV cache or a "
+                           "smaller model needs less");
+}
+
+}  // namespace
 
 Result<DeviceBuffer> DeviceBuffer::allocate(const Context& context, uint64_t bytes, std::string_view what) {
   DeviceBuffer buffer;
   const uint64_t size = bytes > 0 ? bytes : 1;
   const Status status = context.check(context.driver().cuMemAlloc(&buffer.address_, size),
                                       str_cat("allocating ", size, " bytes of device memory for ", what));
-  if (!status.is_ok()) return status;
+  if (!status.is_ok()) return with_free_memory(context, status);
+  ++context.counters().n_allocations;
   buffer.context_ = &context;
   buffer.size_ = size;
   return buffer;
@@ -83,6 +99,7 @@ DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
 DeviceBuffer::~DeviceBuffer() {
   if (address_ == 0) return;
   (void)context_->make_current();
+  ++context_->counters().n_frees;
   (void)context_->driver().cuMemFree(address_);
 }
 
@@ -94,6 +111,7 @@ Result<PinnedBuffer> PinnedBuffer::allocate(const Context& context, uint64_t byt
   const Status status = context.check(context.driver().cuMemHostAlloc(&data, size, kFlags),
                                       str_cat("allocating ", size, " bytes of pinned memory for ", what));
   if (!status.is_ok()) return status;
+  ++context.counters().n_allocations;
   buffer.context_ = &context;
   buffer.data_ = static_cast<uint8_t*>(data);
   buffer.size_ = size;
@@ -115,6 +133,7 @@ PinnedBuffer& PinnedBuffer::operator=(PinnedBuffer&& other) noexcept {
 PinnedBuffer::~PinnedBuffer() {
   if (data_ == nullptr) return;
   (void)context_->make_current();
+  ++context_->counters().n_frees;
   (void)context_->driver().cuMemFreeHost(data_);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "backends/cuda/driver.h"
+#include "core/device/device.h"
 
 namespace dunlin::cuda {
 
@@ -31,6 +32,8 @@ class Context {
   Status make_current() const;
   // Waits for everything that was given to the stream.
   Status synchronize(std::string_view what) const;
+  // What was asked of the driver through this context. Whoever asks counts it.
+  Device::Counters& counters() const { return counters_; }
   Status check(CUresult result, std::string_view what) const { return driver_->status(result, what); }
 
  private:
@@ -41,6 +44,7 @@ class Context {
   CUcontext context_ = nullptr;
   CUstream stream_ = nullptr;
   DeviceLimits limits_;
+  mutable Device::Counters counters_;  // bookkeeping: part of no result
 };
 
 // Memory on the device. The context must outlive it.

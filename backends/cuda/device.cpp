@@ -61,6 +61,7 @@ class CudaDevice final : public Device {
     return CudaPlan::create(*context_, graph, std::move(lowered), host_logits_, use_graph_, options.observer);
   }
   Roofline measure_roofline() override;
+  Counters counters() const override { return context_->counters(); }
 
  private:
   DeviceInfo info_;

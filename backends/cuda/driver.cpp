@@ -54,10 +54,16 @@ Status Driver::status(CUresult result, std::string_view what) const {
     case CUDA_ERROR_ECC_UNCORRECTABLE:
     case CUDA_ERROR_HARDWARE_STACK_ERROR:
     case CUDA_ERROR_ILLEGAL_INSTRUCTION:
+    case CUDA_ERROR_INVALID_ADDRESS_SPACE:
+    case CUDA_ERROR_INVALID_PC:
+    case CUDA_ERROR_ASSERT:
+    case CUDA_ERROR_NVLINK_UNCORRECTABLE:
     case CUDA_ERROR_MISALIGNED_ADDRESS:
     case CUDA_ERROR_CONTEXT_IS_DESTROYED:
     case CUDA_ERROR_DEVICE_UNAVAILABLE:
-      return {StatusCode::kDeviceLost, str_cat(message, "; the device must be opened again")};
+      return {
+          StatusCode::kDeviceLost,
+          str_cat(message, "; the device's context is lost: close every engine on it, then open a new one")};
     default:
       return Status::internal(message);
   }

@@ -31,7 +31,13 @@ struct Launch {
   Grid grid;
   uint32_t block = 0;
   uint32_t shared_bytes = 0;
+  // What it has to do in a step.
   int64_t weight_bytes = 0;
+  int64_t macs_per_row = 0;
+  bool of_logit_rows = false;  // rows that count here
+  int32_t window = 0;          // attention's
+  int64_t kv_bytes_per_position = 0;
+  int64_t macs_per_score = 0;
   alignas(16) std::array<uint8_t, kMaxParamsBytes> params{};
 
   Status run(const Context& context, bool with_pdl) const;

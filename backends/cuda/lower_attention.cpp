@@ -23,18 +23,24 @@ Status Lowering::lower_attention(size_t index) {
   if (p.n_rot != 0 && p.n_rot != attrs.head_dim) shape.decode = {};
   p.n_splits = shape.n_splits;
   if (shape.decode.function != nullptr) DUNLIN_RETURN_IF_ERROR(attention_scratch(p, attrs));
+  const auto with_cost = [&](Launch launch) {
+    launch.window = attrs.window;
+    launch.kv_bytes_per_position = int64_t(p.kv.n_head_kv) * p.kv.head_bytes / kKvBlockTokens;
+    launch.macs_per_score = 2 * int64_t(attrs.n_head) * attrs.head_dim;  // scores, and the sum of values
+    return launch;
+  };
   for (std::vector<Launch>* list : {&plan_.decode, &plan_.general}) {
     const bool decodes = list == &plan_.decode && shape.decode.function != nullptr;
     if (decodes) {
       if (single_row()) p.emission = emission_of(node.outputs[0]);
-      list->push_back(make_launch(shape.decode, node.name, shape.decode_grid, shape.decode_block, p,
-                                  shape.decode_shared_bytes));
+      list->push_back(with_cost(make_launch(shape.decode, node.name, shape.decode_grid, shape.decode_block, p,
+                                            shape.decode_shared_bytes)));
       continue;
     }
     list->push_back(
         make_launch(kernels_.rope_append, str_cat(node.name, ".append"), shape.append_grid, 128, p));
-    list->push_back(make_launch(shape.general, node.name, shape.general_grid, shape.general_block, p,
-                                shape.general_shared_bytes));
+    list->push_back(with_cost(make_launch(shape.general, node.name, shape.general_grid, shape.general_block,
+                                          p, shape.general_shared_bytes)));
   }
   return Status::ok();
 }

@@ -110,7 +110,9 @@ void Lowering::unpack_matrix(const Node& node, const GemmPart& part, const Matri
   p.n_rows = int32_t(n), p.row_step = row_step, p.padded_k = gemm_padded_k(m.k);
   p.b = plan_.panel->as<uint16_t>() + int64_t(first_row) * p.padded_k;
   const auto n_ctas = uint32_t((int64_t(p.n_strips) * p.n_tiles + 7) / 8);
-  add(make_launch(kernels_.dequantize, str_cat(node.name, ".unpack"), {n_ctas}, kRowBlock, p));
+  Launch launch = make_launch(kernels_.dequantize, str_cat(node.name, ".unpack"), {n_ctas}, kRowBlock, p);
+  launch.weight_bytes = int64_t(use.weight->bytes()) * n / m.n;
+  add(launch);
 }
 
 Status Lowering::lower_gemm_part(const Node& node, const GemmPart& part) {
@@ -128,11 +130,11 @@ Status Lowering::lower_gemm_part(const Node& node, const GemmPart& part) {
     s.first_row = gemm_first_row(segments, p.n_segments++, shape.tile_columns);
     s.n = n, s.out_stride = width(use.out);
   }
-  int64_t weight_bytes = 0;
+  int64_t n_columns = 0;
   for (size_t u = 0; u < part.uses.size(); ++u) {
     const MatrixUse& use = part.uses[u];
     unpack_matrix(node, part, use, part.glu ? int32_t(u) : p.segments[u].first_row, part.glu ? 2 : 1);
-    weight_bytes += int64_t(use.weight->bytes()) * gemm_rows_of(part, use) / use.weight->matrix().n;
+    n_columns += gemm_rows_of(part, use);
   }
   if (part.residual != kNoValue) p.residual = data(part.residual) + part.first_row;
   p.row_scale = gemm_rows_.scales;
@@ -142,7 +144,10 @@ Status Lowering::lower_gemm_part(const Node& node, const GemmPart& part) {
   DUNLIN_ASSIGN_OR_RETURN(p.a_map, gemm_operand_map(context_, gemm_rows_.halves, n_rows, p.k));
   DUNLIN_ASSIGN_OR_RETURN(p.b_map, gemm_operand_map(context_, plan_.panel->as<uint16_t>(), p.n, p.k));
   Launch launch = make_launch(shape.kernel, node.name, shape.grid, shape.block, p, shape.shared_bytes);
-  launch.weight_bytes = weight_bytes;
+  // The packed weights are what unpacking reads; here they are halves.
+  launch.weight_bytes = n_columns * p.k * int64_t(sizeof(uint16_t));
+  launch.macs_per_row = n_columns * first.weight->matrix().k;
+  launch.of_logit_rows = is_logit_rows(first.out);
   add(launch);
   return Status::ok();
 }

@@ -138,12 +138,13 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
   LinearSize size;
   LinearParams p{};
   int32_t needs = 0;
-  int64_t weight_bytes = 0;
+  int64_t weight_bytes = 0, n_columns = 0;
   const int64_t k = uses[0].weight->matrix().k;
   for (const MatrixUse& use : uses) {
     const MatrixView& m = use.weight->matrix();
     const PlaneInfo plane = plane_info(m.plane);
     weight_bytes += int64_t(use.weight->bytes());
+    n_columns += m.n;
     needs |= plane.tile_k == kTileK ? 1 : 2;
     LinearSegment& s = p.segments[p.n_segments++];
     s.tiles = m.data;
@@ -177,6 +178,8 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
   p.gemv = shape.gemv;
   Launch launch = make_launch(shape.kernel, node.name, shape.grid, shape.block, p, shape.shared_bytes);
   launch.weight_bytes = weight_bytes;
+  launch.macs_per_row = n_columns * k;
+  launch.of_logit_rows = is_logit_rows(uses[0].out);
   add(launch);
   return Status::ok();
 }
@@ -196,6 +199,8 @@ Status Lowering::lower_dense(const Node& node, const MatrixUse& use, ValueId res
   const Grid grid{uint32_t((p.weight.n + 7) / 8), uint32_t((capacity(use.out) + 7) / 8)};
   Launch launch = make_launch(kernel, node.name, grid, kRowBlock, p);
   launch.weight_bytes = int64_t(use.weight->bytes());
+  launch.macs_per_row = p.weight.n * p.weight.k;
+  launch.of_logit_rows = is_logit_rows(use.out);
   add(launch);
   return Status::ok();
 }

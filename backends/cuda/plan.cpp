@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <atomic>
 
-#include "backends/cuda/event_pair.h"
+#include "core/base/median.h"
+#include "core/device/attention_work.h"
 #include "core/graph/op_info.h"
 #include "platforms/clock.h"
 #include "platforms/park.h"
@@ -50,11 +51,12 @@ CudaPlan::~CudaPlan() {
       if (exec != nullptr) (void)context_.driver().cuGraphExecDestroy(exec);
 }
 
-Result<CUgraphExec> CudaPlan::make_graph(const std::function<Status()>& enqueue) const {
+Result<CUgraphExec> CudaPlan::make_graph(bool samples, int slot) const {
   const Driver& d = context_.driver();
+  ++context_.counters().n_graphs;
   DUNLIN_RETURN_IF_ERROR(context_.check(
       d.cuStreamBeginCapture(context_.stream(), CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), "capturing a step"));
-  const Status launched = enqueue();
+  const Status launched = launch_step(lowered_.decode, samples, slot);
   CUgraph graph = nullptr;
   const Status ended = context_.check(d.cuStreamEndCapture(context_.stream(), &graph), "capturing a step");
   CUgraphExec exec = nullptr;
@@ -70,50 +72,19 @@ Result<CUgraphExec> CudaPlan::make_graph(const std::function<Status()>& enqueue)
 Status CudaPlan::capture() {
   for (int slot = 0; slot < StepBuffer::kSlots; ++slot) {
     DecodeGraphs& graphs = exec_[size_t(slot)];
-    DUNLIN_ASSIGN_OR_RETURN(graphs.greedy,
-                            make_graph([&] { return launch_step(lowered_.decode, false, slot); }));
-    DUNLIN_ASSIGN_OR_RETURN(graphs.sampled,
-                            make_graph([&] { return launch_step(lowered_.decode, true, slot); }));
+    DUNLIN_ASSIGN_OR_RETURN(graphs.greedy, make_graph(false, slot));
+    DUNLIN_ASSIGN_OR_RETURN(graphs.sampled, make_graph(true, slot));
   }
   return Status::ok();
 }
 
-// Of a greedy decoding step, in order.
-std::vector<const Launch*> CudaPlan::decode_launches() const {
-  std::vector<const Launch*> all{&lowered_.begin[0]};
-  for (const Launch& l : lowered_.decode) all.push_back(&l);
-  for (const Launch& l : lowered_.greedy) all.push_back(&l);
-  all.push_back(&lowered_.end[0]);
+std::vector<const Launch*> CudaPlan::in_order(const std::vector<Launch>& list, bool samples, int slot) const {
+  const auto& begin = samples ? lowered_.begin_sampled : lowered_.begin;
+  std::vector<const Launch*> all{&begin[size_t(slot)]};
+  for (const Launch& l : list) all.push_back(&l);
+  for (const Launch& l : samples ? lowered_.sampled : lowered_.greedy) all.push_back(&l);
+  all.push_back(&lowered_.end[size_t(slot)]);
   return all;
-}
-
-Result<std::vector<double>> CudaPlan::time_launches(int32_t repeats) {
-  constexpr int kPasses = 5;
-  const Driver& d = context_.driver();
-  DUNLIN_RETURN_IF_ERROR(context_.make_current());
-  const EventPair events(d);
-  std::vector<double> times;
-  for (const Launch* l : decode_launches()) {
-    DUNLIN_ASSIGN_OR_RETURN(CUgraphExec exec, make_graph([&] {
-                              Status status;
-                              for (int32_t r = 0; r < repeats && status.is_ok(); ++r) status = launch({l, 1});
-                              return status;
-                            }));
-    std::vector<double> passes;
-    Status status;
-    for (int pass = 0; pass < kPasses && status.is_ok(); ++pass) {
-      events.begin(context_.stream());
-      status = context_.check(d.cuGraphLaunch(exec, context_.stream()), "timing a launch");
-      events.end(context_.stream());
-      if (status.is_ok()) status = context_.synchronize("timing a launch");
-      passes.push_back(events.milliseconds() * 1000 / repeats);
-    }
-    (void)d.cuGraphExecDestroy(exec);
-    if (!status.is_ok()) return status;
-    std::ranges::nth_element(passes, passes.begin() + kPasses / 2);
-    times.push_back(passes[kPasses / 2]);
-  }
-  return times;
 }
 
 uint64_t CudaPlan::workspace_bytes() const {
@@ -124,7 +95,8 @@ uint64_t CudaPlan::workspace_bytes() const {
 
 std::vector<PhaseReport> CudaPlan::report() const {
   std::vector<PhaseReport> phases;
-  for (const Launch* l : decode_launches()) phases.push_back({l->name, l->kernel, l->weight_bytes});
+  for (const Launch* l : in_order(lowered_.decode, false, 0))
+    phases.push_back({l->name, l->kernel, l->weight_bytes});
   return phases;
 }
 
@@ -143,6 +115,30 @@ Status CudaPlan::launch_step(const std::vector<Launch>& list, bool samples, int 
   return launch({&lowered_.end[size_t(slot)], 1});
 }
 
+const std::vector<Launch>& CudaPlan::launches_for(const StepInputs& step) const {
+  const bool decodes = step.n_rows() == step.n_sequences() && !observer_;
+  return decodes ? lowered_.decode : lowered_.general;
+}
+
+Status CudaPlan::launch_whole(const StepInputs& step, int slot) const {
+  const std::vector<Launch>& list = launches_for(step);
+  const bool samples = step.wants_sampled_tokens();
+  const DecodeGraphs& graphs = exec_[size_t(slot)];
+  CUgraphExec exec = samples ? graphs.sampled : graphs.greedy;
+  if (&list != &lowered_.decode || exec == nullptr) return launch_step(list, samples, slot);
+  return context_.check(context_.driver().cuGraphLaunch(exec, context_.stream()), "launching a step");
+}
+
+Status CudaPlan::copy_logits(const StepInputs& step) const {
+  if (!step.wants_host_logits()) return Status::ok();
+  const int64_t row = graph_.value(graph_.logits).shape.row_elements();
+  const int64_t n_rows = logit_rows_[size_t(graph_.logits)] ? step.n_logit_rows() : step.n_rows();
+  return context_.check(
+      context_.driver().cuMemcpyDtoHAsync(host_logits_.buffer.data(), CUdeviceptr(lowered_.logits),
+                                          uint64_t(n_rows * row) * sizeof(float), context_.stream()),
+      "copying logits");
+}
+
 Status CudaPlan::start(const StepInputs& step) {
   DUNLIN_CHECK(n_running_ < StepBuffer::kSlots);
   DUNLIN_RETURN_IF_ERROR(context_.make_current());
@@ -151,24 +147,9 @@ Status CudaPlan::start(const StepInputs& step) {
   if (observer_) {
     DUNLIN_RETURN_IF_ERROR(launch_observed(step, slot));
   } else {
-    const bool decodes = step.n_rows() == step.n_sequences(), samples = step.wants_sampled_tokens();
-    const DecodeGraphs& graphs = exec_[size_t(slot)];
-    const CUgraphExec exec = samples ? graphs.sampled : graphs.greedy;
-    if (decodes && exec != nullptr) {
-      DUNLIN_RETURN_IF_ERROR(
-          context_.check(context_.driver().cuGraphLaunch(exec, context_.stream()), "launching a step"));
-    } else {
-      DUNLIN_RETURN_IF_ERROR(launch_step(decodes ? lowered_.decode : lowered_.general, samples, slot));
-    }
+    DUNLIN_RETURN_IF_ERROR(launch_whole(step, slot));
   }
-  if (step.wants_host_logits()) {
-    const int64_t row = graph_.value(graph_.logits).shape.row_elements();
-    const int64_t n_rows = logit_rows_[size_t(graph_.logits)] ? step.n_logit_rows() : step.n_rows();
-    DUNLIN_RETURN_IF_ERROR(context_.check(
-        context_.driver().cuMemcpyDtoHAsync(host_logits_.buffer.data(), CUdeviceptr(lowered_.logits),
-                                            uint64_t(n_rows * row) * sizeof(float), context_.stream()),
-        "copying logits"));
-  }
+  DUNLIN_RETURN_IF_ERROR(copy_logits(step));
   running_[size_t(n_running_++)] = running;
   next_slot_ = (slot + 1) % StepBuffer::kSlots;
   return Status::ok();
@@ -181,6 +162,7 @@ Status CudaPlan::wait() {
   --n_running_;
   last_slot_ = step.slot;
   if (!step.wants_logits && !observer_) {
+    ++context_.counters().n_waits;
     const int64_t end = monotonic_ns() + kPollNanoseconds;
     do {
       for (int i = 0; i < 64; ++i) {
@@ -193,6 +175,68 @@ Status CudaPlan::wait() {
     } while (monotonic_ns() < end);
   }
   return context_.synchronize("running a step");
+}
+
+Status CudaPlan::launch_divided(std::span<const Launch* const> launches, const EventSeries& events) const {
+  events.record(0, context_.stream());
+  for (size_t i = 0; i < launches.size(); ++i) {
+    DUNLIN_RETURN_IF_ERROR(launches[i]->run(context_, /*with_pdl=*/false));
+    events.record(i + 1, context_.stream());
+  }
+  return Status::ok();
+}
+
+namespace {
+
+PhaseTime describe(const Launch& launch, const StepInputs& step) {
+  PhaseTime phase{launch.name, launch.kernel, launch.weight_bytes, 0, 0};
+  phase.macs = launch.macs_per_row * (launch.of_logit_rows ? step.n_logit_rows() : step.n_rows());
+  if (launch.kv_bytes_per_position == 0) return phase;
+  const AttentionWork work = attention_work(step, launch.window);
+  phase.bytes += work.n_positions * launch.kv_bytes_per_position;
+  phase.macs += work.n_scores * launch.macs_per_score;
+  return phase;
+}
+
+}  // namespace
+
+Result<StepTimes> CudaPlan::measure(const StepInputs& step, int32_t repeats) {
+  // Whole steps before a measured one: while they run, the host gets ahead of the device, whose stream then
+  // never waits for a launch.
+  constexpr int kHeadStart = 2;
+  DUNLIN_CHECK(n_running_ == 0);
+  DUNLIN_RETURN_IF_ERROR(context_.make_current());
+  const int slot = next_slot_;
+  const std::vector<const Launch*> launches = in_order(launches_for(step), step.wants_sampled_tokens(), slot);
+  const size_t n = launches.size();
+  const EventSeries whole(context_.driver(), 2), divided(context_.driver(), n + 1);
+  std::vector<std::vector<double>> phase_us(n);
+  std::vector<double> step_us, wall_us;
+  for (int32_t r = 0; r < repeats; ++r) {
+    const int64_t begin = monotonic_ns();
+    DUNLIN_RETURN_IF_ERROR(run(step));
+    wall_us.push_back(double(monotonic_ns() - begin) * 1e-3);
+    (void)lowered_.step.fill(step, slot);
+    for (int i = 0; i < kHeadStart; ++i) DUNLIN_RETURN_IF_ERROR(launch_whole(step, slot));
+    whole.record(0, context_.stream());
+    DUNLIN_RETURN_IF_ERROR(launch_whole(step, slot));
+    whole.record(1, context_.stream());
+    DUNLIN_RETURN_IF_ERROR(launch_divided(launches, divided));
+    DUNLIN_RETURN_IF_ERROR(context_.synchronize("timing a step"));
+    step_us.push_back(whole.microseconds(0));
+    for (size_t i = 0; i < n; ++i) phase_us[i].push_back(divided.microseconds(i));
+  }
+  DUNLIN_RETURN_IF_ERROR(copy_logits(step));
+  DUNLIN_RETURN_IF_ERROR(context_.synchronize("copying logits"));
+  last_slot_ = slot;
+  StepTimes times;
+  for (size_t i = 0; i < n; ++i) {
+    times.phases.push_back(describe(*launches[i], step));
+    times.phases.back().us = median(std::move(phase_us[i]));
+  }
+  times.step_us = median(std::move(step_us));
+  times.wall_us = median(std::move(wall_us));
+  return times;
 }
 
 Status CudaPlan::launch_observed(const StepInputs& step, int slot) {

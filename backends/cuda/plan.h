@@ -3,8 +3,7 @@
 // nothing is captured again: a graph serves greedy steps, another those that sample.
 #pragma once
 
-#include <functional>
-
+#include "backends/cuda/event_series.h"
 #include "backends/cuda/lower.h"
 
 namespace dunlin::cuda {
@@ -28,10 +27,7 @@ class CudaPlan final : public Plan {
   }
   std::span<const int32_t> tokens() const override { return lowered_.step.tokens(last_slot_); }
   std::vector<PhaseReport> report() const override;
-  // Microseconds of each launch of a decoding step, in the order of report(): the median over graphs of
-  // `repeats` copies of the launch in a row, as they follow one another in a step. Call it after a run(), for
-  // whose step it measures; the KV cache and workspace are scribbled on.
-  Result<std::vector<double>> time_launches(int32_t repeats);
+  Result<StepTimes> measure(const StepInputs& step, int32_t repeats) override;
 
  private:
   CudaPlan(const Context& context, const Graph& graph, LoweredPlan lowered, HostLogits& host_logits,
@@ -44,13 +40,19 @@ class CudaPlan final : public Plan {
   };
 
   Status capture();
-  // A graph of what enqueue() puts into the stream.
-  Result<CUgraphExec> make_graph(const std::function<Status()>& enqueue) const;
+  const std::vector<Launch>& launches_for(const StepInputs& step) const;
   Status launch(std::span<const Launch> launches) const;
   Status launch_step(const std::vector<Launch>& list, bool samples, int slot) const;
+  // The step whose image is in the slot, as one graph where there is one.
+  Status launch_whole(const StepInputs& step, int slot) const;
+  // One after the other, with an event before each and after the last.
+  Status launch_divided(std::span<const Launch* const> launches, const EventSeries& events) const;
+  Status copy_logits(const StepInputs& step) const;
   Status launch_observed(const StepInputs& step, int slot);
   Status observe(size_t node, const StepInputs& step);
-  std::vector<const Launch*> decode_launches() const;
+  // All of a step, in order.
+  std::vector<const Launch*> in_order(const std::vector<Launch>& list, bool samples, int slot) const;
+  Result<CUgraphExec> make_graph(bool samples, int slot) const;
 
   const Context& context_;
   Graph graph_;

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "backends/cuda/event_pair.h"
+#include "backends/cuda/event_series.h"
+#include "core/base/median.h"
 
 namespace dunlin::cuda {
 namespace {
@@ -26,17 +27,16 @@ Result<double> measure_read_bandwidth(const Context& context, const Kernels& ker
   const auto grid = Grid{uint32_t(context.limits().n_sm) * 8};
   DUNLIN_RETURN_IF_ERROR(make_launch(kernels.probe_fill, "probe", grid, 256, p).run(context, false));
   const Launch read = make_launch(kernels.probe_read, "probe", grid, 256, p);
-  const EventPair events(d);
+  const EventSeries events(d, 2);
   std::vector<double> rates;
   for (int pass = 0; pass < kPasses; ++pass) {
-    events.begin(context.stream());
+    events.record(0, context.stream());
     DUNLIN_RETURN_IF_ERROR(read.run(context, false));
-    events.end(context.stream());
+    events.record(1, context.stream());
     DUNLIN_RETURN_IF_ERROR(context.synchronize("measuring the bandwidth"));
-    rates.push_back(double(bytes) / (events.milliseconds() * 1e6));
+    rates.push_back(double(bytes) / (events.microseconds(0) * 1e3));
   }
-  std::ranges::nth_element(rates, rates.begin() + kPasses / 2);
-  return rates[kPasses / 2];
+  return median(std::move(rates));
 }
 
 }  // namespace dunlin::cuda

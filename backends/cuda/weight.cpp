@@ -97,9 +97,11 @@ WeightUploader::~WeightUploader() {
 Result<WeightUploader::Stage*> WeightUploader::next_stage() {
   Stage& stage = stages_[next_];
   next_ = 1 - next_;
-  if (stage.in_use)
+  if (stage.in_use) {
+    ++context_.counters().n_waits;
     DUNLIN_RETURN_IF_ERROR(
         context_.check(context_.driver().cuEventSynchronize(stage.done), "uploading weights"));
+  }
   stage.in_use = true;
   return &stage;
 }

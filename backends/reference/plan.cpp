@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "backends/reference/tensor_ops.h"
+#include "core/base/median.h"
+#include "core/device/attention_work.h"
 #include "core/graph/op_info.h"
+#include "platforms/clock.h"
 
 namespace dunlin::reference {
 
@@ -47,6 +50,37 @@ Status Plan::start(const StepInputs& step) {
     if (observer_) observe(int32_t(n), step);
   }
   return Status::ok();
+}
+
+int64_t Plan::n_macs(const Node& node, const StepInputs& step) const {
+  if (node.op != OpKind::kAttention)
+    return node.outputs.empty() ? 0 : op_cost(graph_, node, rows(step, node.outputs[0])).macs;
+  const auto& attrs = Graph::attrs_of<AttentionAttrs>(node);
+  return 2 * attention_work(step, attrs.window).n_scores * attrs.n_head * attrs.head_dim;
+}
+
+Result<StepTimes> Plan::measure(const StepInputs& step, int32_t repeats) {
+  StepTimes times;
+  for (const PhaseReport& phase : report())
+    times.phases.push_back({phase.name, phase.kernel, phase.weight_bytes, 0, 0});
+  std::vector<std::vector<double>> node_us(graph_.nodes.size());
+  std::vector<double> step_us;
+  for (int32_t r = 0; r < repeats; ++r) {
+    const int64_t whole = monotonic_ns();
+    for (const Node& node : graph_.nodes) run_node(node, step);
+    step_us.push_back(double(monotonic_ns() - whole) * 1e-3);
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      const int64_t begin = monotonic_ns();
+      run_node(graph_.nodes[n], step);
+      node_us[n].push_back(double(monotonic_ns() - begin) * 1e-3);
+    }
+  }
+  for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+    times.phases[n].macs = n_macs(graph_.nodes[n], step);
+    times.phases[n].us = median(std::move(node_us[n]));
+  }
+  times.step_us = times.wall_us = median(std::move(step_us));
+  return times;
 }
 
 void Plan::observe(int32_t node, const StepInputs& step) {

@@ -16,6 +16,7 @@ class Plan final : public dunlin::Plan {
   Status start(const StepInputs& step) override;
   std::span<float> logits() override { return buffers_[size_t(graph_.logits)]; }
   std::vector<PhaseReport> report() const override;
+  Result<StepTimes> measure(const StepInputs& step, int32_t repeats) override;
 
  private:
   void run_node(const Node& node, const StepInputs& step);
@@ -29,6 +30,7 @@ class Plan final : public dunlin::Plan {
   void run_attention(const Node& node, const StepInputs& step);
   void run_gather_rows(const Node& node, const StepInputs& step);
   void linear_into(ValueId x, ValueId w, ValueId bias, const float* residual, int64_t n_rows, float* out);
+  int64_t n_macs(const Node& node, const StepInputs& step) const;
   void observe(int32_t node, const StepInputs& step);
 
   int64_t rows(const StepInputs& step, ValueId value) const;

@@ -255,6 +255,24 @@ dunlin_status dunlin_engine_measure_roofline(dunlin_engine* engine, dunlin_roofl
   });
 }
 
+void dunlin_profile_options_init(dunlin_profile_options* options) {
+  const ProfileOptions p;
+  *options = {sizeof(dunlin_profile_options), p.n_rows, p.n_sequences, p.depth, p.n_repeats};
+}
+
+dunlin_status dunlin_engine_profile_json(dunlin_engine* engine, const dunlin_profile_options* options,
+                                         char** text) {
+  return guard([&]() -> Status {
+    DUNLIN_RETURN_IF_ERROR(check_not_null(engine, "engine"));
+    DUNLIN_ASSIGN_OR_RETURN(
+        const auto o,
+        read_options<dunlin_profile_options>(options, dunlin_profile_options_init, "dunlin_profile_options"));
+    const ProfileOptions profile{o.n_rows, o.n_sequences, o.depth, o.n_repeats};
+    DUNLIN_ASSIGN_OR_RETURN(const StepProfile result, engine->engine->profile(profile));
+    return give_text(describe_profile(profile, result), text);
+  });
+}
+
 void dunlin_generation_options_init(dunlin_generation_options* options) {
   const SamplingParams p;
   *options = {};

@@ -120,6 +120,31 @@ std::string describe_engine(const Engine& engine) {
                 {"head_macs_per_token", i.head_macs_per_token}});
 }
 
+std::string describe_profile(const ProfileOptions& options, const StepProfile& profile) {
+  Json phases = Json::array();
+  double sum_us = 0;
+  for (const PhaseTime& p : profile.times.phases) {
+    phases.push_back(
+        {{"name", p.name}, {"kernel", p.kernel}, {"us", p.us}, {"bytes", p.bytes}, {"macs", p.macs}});
+    sum_us += p.us;
+  }
+  const Device::Counters& c = profile.counters;
+  return write({{"rows", options.n_rows},
+                {"sequences", options.n_sequences},
+                {"depth", options.depth},
+                {"repeats", options.n_repeats},
+                {"phases", phases},
+                {"sum_us", sum_us},
+                {"step_us", profile.times.step_us},
+                {"wall_us", profile.times.wall_us},
+                {"same_tokens", profile.same_tokens},
+                {"driver",
+                 {{"allocations", c.n_allocations},
+                  {"frees", c.n_frees},
+                  {"graphs", c.n_graphs},
+                  {"waits", c.n_waits}}}});
+}
+
 std::string describe_verification(const VerifyReport& report) {
   return write({{"device", report.device},
                 {"n_nodes", report.n_nodes},

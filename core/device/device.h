@@ -97,6 +97,25 @@ struct PhaseReport {
   int64_t weight_bytes = 0;
 };
 
+// One phase of a measured step.
+struct PhaseTime {
+  std::string name;    // as in PhaseReport
+  std::string kernel;  // the one that served this step
+  // What it reads in this step, of weights, keys and values, and its multiply-adds. Activations are not
+  // counted: they live in caches.
+  int64_t bytes = 0;
+  int64_t macs = 0;
+  double us = 0;  // from the end of the phase before to its own; the median
+};
+
+struct StepTimes {
+  std::vector<PhaseTime> phases;  // what had something to do, in order
+  // The same step undivided, in turns with the divided one, medians: by the device's clock, and by the host's
+  // from start() to the end of wait().
+  double step_us = 0;
+  double wall_us = 0;
+};
+
 // A compiled graph. Immutable: steps change only its workspace and the KV cache.
 class Plan {
  public:
@@ -119,6 +138,12 @@ class Plan {
   // NaN or +inf. Unspecified for rows of want_logits(). Empty where the device does not choose tokens.
   virtual std::span<const int32_t> tokens() const { return {}; }
   virtual std::vector<PhaseReport> report() const = 0;
+  // Runs a step `repeats` times, at least once, whole and with the time taken between its phases. A step that
+  // is run again computes the same, so logits() and tokens() are afterwards those of the last divided run and
+  // must be those of any other. No other step may be running.
+  virtual Result<StepTimes> measure(const StepInputs& step, int32_t repeats) {
+    return Status::unsupported("this device cannot time the phases of a step");
+  }
 };
 
 // What compile() binds a graph to. Pointers are borrowed for the plan's life.
@@ -167,6 +192,14 @@ class Device {
     std::string int8_instruction;  // what int8_tops is the ceiling of
   };
   virtual Roofline measure_roofline() = 0;
+  // What the device asked of its driver since it was opened; zero where there is no driver.
+  struct Counters {
+    uint64_t n_allocations = 0;  // of device memory and of pinned host memory
+    uint64_t n_frees = 0;
+    uint64_t n_graphs = 0;  // captured and made ready
+    uint64_t n_waits = 0;   // of the host for the device, polling included
+  };
+  virtual Counters counters() const { return {}; }
 };
 
 class Backend {

@@ -143,15 +143,47 @@ EngineCounters Engine::counters() const {
   return {n_steps_.load(), n_rows_.load(), n_requests_.load()};
 }
 
-Device::Roofline Engine::measure_roofline() {
-  std::promise<Device::Roofline> promise;
+template <typename Value, typename Call>
+Value Engine::call_on_thread(Call&& call) {
+  std::promise<Value> promise;
   {
     const std::lock_guard lock(mutex_);
-    mail_.calls.push_back([&] { promise.set_value(executor_->device().measure_roofline()); });
+    mail_.calls.push_back([&] { promise.set_value(call()); });
     has_mail_ = true;
   }
   wake_.notify_one();
   return promise.get_future().get();
+}
+
+Device::Roofline Engine::measure_roofline() {
+  return call_on_thread<Device::Roofline>([&] { return executor_->device().measure_roofline(); });
+}
+
+Result<StepProfile> Engine::profile(const ProfileOptions& options) {
+  const int64_t n_rows = int64_t(options.n_rows) * options.n_sequences;
+  if (options.n_rows < 1 || options.n_sequences < 1 || options.n_sequences > info_.n_sequences ||
+      n_rows > info_.n_batch)
+    return Status::invalid("a step of ", options.n_sequences, " sequences with ", options.n_rows,
+                           " rows each does not fit an engine of ", info_.n_sequences, " sequences and ",
+                           info_.n_batch, " rows a step");
+  if (options.depth < 0 || int64_t(options.depth) + options.n_rows > info_.n_ctx)
+    return Status::context_exceeded("depth ", options.depth, " and ", options.n_rows,
+                                    " rows do not fit the context of ", info_.n_ctx);
+  if (options.n_repeats < 1)
+    return Status::invalid("n_repeats is ", options.n_repeats, ", expected 1 or more");
+  return call_on_thread<Result<StepProfile>>([&] { return profile_now(options); });
+}
+
+Result<StepProfile> Engine::profile_now(const ProfileOptions& options) {
+  if (!active_.empty() || is_ahead_)
+    return Status::invalid("a step can be profiled only while no request is running");
+  std::vector<std::vector<int32_t>> blocks(static_cast<size_t>(options.n_sequences));
+  bool reserved = true;
+  for (auto& of_sequence : blocks) reserved &= kv_.reserve(options.depth + options.n_rows, of_sequence);
+  Result<StepProfile> profile = Status::exhausted("no KV block is free");
+  if (reserved) profile = profile_step(*executor_, options, blocks);
+  for (auto& of_sequence : blocks) kv_.release({}, of_sequence, false);
+  return profile;
 }
 
 std::string Engine::describe_plan(int32_t n_rows) const {

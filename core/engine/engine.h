@@ -18,6 +18,7 @@
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
 #include "core/exec/executor.h"
+#include "core/exec/step_profile.h"
 
 namespace dunlin {
 
@@ -79,6 +80,8 @@ class Engine {
   EngineCounters counters() const;
   // Ceilings of the engine's device, measured on the engine's thread between steps.
   Device::Roofline measure_roofline();
+  // The time of each phase of a step, measured on the engine's thread. Only while no request is running.
+  Result<StepProfile> profile(const ProfileOptions& options);
   // The graph and the phases that serve steps of n_rows rows, as text.
   std::string describe_plan(int32_t n_rows) const;
 
@@ -99,6 +102,11 @@ class Engine {
     int32_t n_tokens = 0;
     int32_t n_logit_rows = 0;
   };
+
+  // Runs a function on the engine's thread, between two steps, and waits for it.
+  template <typename Value, typename Call>
+  Value call_on_thread(Call&& call);
+  Result<StepProfile> profile_now(const ProfileOptions& options);
 
   void loop();
   bool read_mail(bool wait);

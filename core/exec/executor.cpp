@@ -107,9 +107,21 @@ Status Executor::start() {
 
 Status Executor::wait() {
   DUNLIN_RETURN_IF_ERROR(running_->wait());
+  take_results();
+  return Status::ok();
+}
+
+Result<StepTimes> Executor::measure(int32_t repeats) {
+  DUNLIN_CHECK(inputs_.n_rows() > 0 && repeats > 0);
+  running_ = bucket_for(inputs_.n_rows()).plan.get();
+  DUNLIN_ASSIGN_OR_RETURN(StepTimes times, running_->measure(inputs_, repeats));
+  take_results();
+  return times;
+}
+
+void Executor::take_results() {
   logits_ = running_->logits().subspan(0, size_t(inputs_.n_logit_rows()) * size_t(n_vocab_));
   tokens_ = running_->tokens();
-  return Status::ok();
 }
 
 Status Executor::run() {

@@ -43,6 +43,8 @@ class Executor {
   Status start();
   Status wait();
   Status run();
+  // Runs the step many times and takes the time of its phases; logits() and tokens() as after run().
+  Result<StepTimes> measure(int32_t repeats);
   // [inputs().n_logit_rows(), n_vocab()] of the last step waited for; may be overwritten until the next.
   std::span<float> logits() const { return logits_; }
   // The device's choice by logit row of the last step waited for; empty where it makes none.
@@ -72,6 +74,7 @@ class Executor {
   explicit Executor(StepCapacity capacity) : inputs_(capacity) {}
   Status compile_buckets(const ModelFiles& files, const ExecutorOptions& options);
   const Bucket& bucket_for(int32_t n_rows) const;
+  void take_results();
 
   // In this order: plans, cache and weights go before their device.
   std::unique_ptr<Device> device_;

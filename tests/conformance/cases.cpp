@@ -7,22 +7,9 @@ namespace {
 // For cases that use none.
 constexpr KvSpec kSmallKv = {KvType::kF16, 1, 1, 16};
 
-constexpr double kF32Nmse = 1e-10;
-constexpr double kInt8Nmse = 2e-4;
-constexpr double kAttentionNmse = 1e-8;
-constexpr double kQ8AttentionNmse = 2e-4;
-
 constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ4_0, DType::kQ4_1,
                             DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K, DType::kQ3_K,
                             DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
-
-ValueId input(GraphBuilder& g, int64_t width) {
-  return g.embed("x", g.weight("x", DType::kF32, {kCaseTokens, width}));
-}
-
-double linear_nmse(DType type) {
-  return dtype_info(type).quantized ? kInt8Nmse : kF32Nmse;
-}
 
 std::vector<std::vector<CaseChunk>> rows(std::initializer_list<int32_t> counts) {
   std::vector<std::vector<CaseChunk>> steps;
@@ -37,10 +24,10 @@ void add_linear_cases(std::vector<OpCase>& cases) {
       for (const int64_t n : {1, 17, 53}) {
         OpCase c;
         c.name = str_cat("linear ", dtype_name(type), " n=", n, " k=", k);
-        c.nmse = linear_nmse(type);
+        c.nmse = ops::linear_nmse(type);
         c.steps = rows({1, 2, 5, 8, 13, 33, 150});
         c.build = [=](GraphBuilder& g) {
-          const ValueId x = input(g, k);
+          const ValueId x = ops::input(g, k);
           return g.linear("y", x, g.weight("w", type, {n, k}), g.weight("b", DType::kF32, {n}));
         };
         cases.push_back(std::move(c));
@@ -54,9 +41,11 @@ void add_wide_cases(std::vector<OpCase>& cases) {
   for (const DType type : {DType::kQ5_0, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K}) {
     OpCase c;
     c.name = str_cat("wide linear ", dtype_name(type));
-    c.nmse = kInt8Nmse;
+    c.nmse = ops::kInt8Nmse;
     c.steps = rows({3, 64, 150});
-    c.build = [=](GraphBuilder& g) { return g.linear("y", input(g, 512), g.weight("w", type, {1234, 512})); };
+    c.build = [=](GraphBuilder& g) {
+      return g.linear("y", ops::input(g, 512), g.weight("w", type, {1234, 512}));
+    };
     cases.push_back(std::move(c));
   }
 }
@@ -66,10 +55,10 @@ void add_fused_cases(std::vector<OpCase>& cases) {
   for (const DType type : {DType::kF16, DType::kQ8_0, DType::kQ4_K}) {
     OpCase c;
     c.name = str_cat("gated mlp and group, ", dtype_name(type));
-    c.nmse = 4 * kInt8Nmse;  // k is Q8_0 in all of them
+    c.nmse = 4 * ops::kInt8Nmse;  // k is Q8_0 in all of them
     c.steps = rows({1, 4, 9, 40, 140});
     c.build = [=](GraphBuilder& g) {
-      const ValueId x = input(g, 256);
+      const ValueId x = ops::input(g, 256);
       const ValueId n = g.rms_norm("n", x, g.weight("n", DType::kF32, {256}), 1e-6f);
       const ValueId q = g.linear("q", n, g.weight("q", type, {256, 256}), g.weight("qb", DType::kF32, {256}));
       const ValueId k = g.linear("k", n, g.weight("k", DType::kQ8_0, {256, 256}));
@@ -82,65 +71,64 @@ void add_fused_cases(std::vector<OpCase>& cases) {
 }
 
 void add_row_cases(std::vector<OpCase>& cases) {
+  // The linear's result dies at the sum, and a wider row may take its place before all rows are summed.
+  cases.push_back(
+      {"a wider row behind a narrower", ops::kF32Nmse, rows({1, 9, 40}), kSmallKv, [](GraphBuilder& g) {
+         const ValueId x = ops::input(g, 24);
+         const ValueId product = g.linear("p", x, g.weight("p", DType::kF32, {24, 24}));
+         const ValueId y = g.embed("y", g.weight("y", DType::kF32, {ops::kCaseTokens, 24}));
+         const ValueId sum = g.add("sum", y, product);
+         const ValueId wide = g.embed("wide", g.weight("wide", DType::kF32, {ops::kCaseTokens, 96}));
+         const ValueId narrow = g.linear("n", wide, g.weight("n", DType::kF32, {24, 96}));
+         return g.add("out", sum, narrow);
+       }});
   for (const DType type : kTypes) {
     const int64_t width = 2 * int64_t(dtype_info(type).block_elements);
     cases.push_back(
-        {str_cat("embed ", dtype_name(type)), kF32Nmse, rows({1, 7}), kSmallKv, [=](GraphBuilder& g) {
-           return g.embed("x", g.weight("x", type, {kCaseTokens, width}));
+        {str_cat("embed ", dtype_name(type)), ops::kF32Nmse, rows({1, 7}), kSmallKv, [=](GraphBuilder& g) {
+           return g.embed("x", g.weight("x", type, {ops::kCaseTokens, width}));
          }});
   }
   for (const int64_t group : {8, 30, 64}) {
     cases.push_back(
-        {str_cat("rms_norm groups of ", group), kF32Nmse, rows({1, 6}), kSmallKv, [=](GraphBuilder& g) {
-           return g.rms_norm("n", input(g, 3 * group), g.weight("w", DType::kF32, {group}), 1e-5f);
+        {str_cat("rms_norm groups of ", group), ops::kF32Nmse, rows({1, 6}), kSmallKv, [=](GraphBuilder& g) {
+           return g.rms_norm("n", ops::input(g, 3 * group), g.weight("w", DType::kF32, {group}), 1e-5f);
          }});
   }
   for (const int32_t n_rot : {16, 10}) {
     cases.push_back(
-        {str_cat("rope n_rot=", n_rot), kF32Nmse, rows({3, 1, 40, 1}), kSmallKv, [=](GraphBuilder& g) {
+        {str_cat("rope n_rot=", n_rot), ops::kF32Nmse, rows({3, 1, 40, 1}), kSmallKv, [=](GraphBuilder& g) {
            std::vector<float> inv_freq;
            for (int32_t i = 0; i < n_rot / 2; ++i) inv_freq.push_back(1.0f / float(1 + i * i));
-           return g.rope("r", input(g, 48), g.constant("f", inv_freq), {16, n_rot, 1.25f});
+           return g.rope("r", ops::input(g, 48), g.constant("f", inv_freq), {16, n_rot, 1.25f});
          }});
   }
-  cases.push_back({"glu", kF32Nmse, rows({1, 5}), kSmallKv, [](GraphBuilder& g) {
-                     const ValueId x = input(g, 37);
+  cases.push_back({"glu", ops::kF32Nmse, rows({1, 5}), kSmallKv, [](GraphBuilder& g) {
+                     const ValueId x = ops::input(g, 37);
                      return g.glu("h", x, g.add("twice", x, x), {});
                    }});
-  cases.push_back({"gather_rows", kF32Nmse, rows({1, 5}), kSmallKv,
-                   [](GraphBuilder& g) { return g.gather_logit_rows("rows", input(g, 19)); }});
-}
-
-struct AttentionShape {
-  int32_t n_head, n_head_kv, head_dim, window;
-};
-
-ValueId build_attention(GraphBuilder& g, const AttentionShape& s) {
-  const int64_t q = int64_t(s.n_head) * s.head_dim, kv = int64_t(s.n_head_kv) * s.head_dim;
-  const ValueId x = input(g, 32);
-  g.kv_append("append", g.linear("k", x, g.weight("k", DType::kF32, {kv, 32})),
-              g.linear("v", x, g.weight("v", DType::kF32, {kv, 32})), {0});
-  // Queries large enough that the softmax has peaks.
-  const ValueId queries = g.linear("q", x, g.weight("q", DType::kF32, {q, 32}));
-  return g.attention("a", queries, {0, s.n_head, s.n_head_kv, s.head_dim, 3.0f, s.window});
+  cases.push_back({"gather_rows", ops::kF32Nmse, rows({1, 5}), kSmallKv,
+                   [](GraphBuilder& g) { return g.gather_logit_rows("rows", ops::input(g, 19)); }});
 }
 
 void add_attention_cases(std::vector<OpCase>& cases) {
-  constexpr AttentionShape kShapes[] = {
+  constexpr ops::AttentionShape kShapes[] = {
       {4, 4, 16, 0}, {4, 1, 64, 0}, {6, 2, 80, 0}, {8, 1, 128, 0}, {4, 2, 64, 20}};
   // Prompts in uneven chunks beside decoding sequences, over block borders.
   const std::vector<std::vector<CaseChunk>> steps = {
       {{0, 100}}, {{0, 1}, {1, 50}}, {{0, 40}, {1, 1}, {2, 3}}, {{2, 1}}, {{0, 1}, {1, 1}, {2, 1}},
       {{1, 150}}, {{0, 1}}};
-  for (const AttentionShape& s : kShapes) {
+  for (const ops::AttentionShape& s : kShapes) {
     for (const KvType type : {KvType::kF16, KvType::kQ8_0}) {
       OpCase c;
       c.name = str_cat("attention heads=", s.n_head, "/", s.n_head_kv, " head_dim=", s.head_dim,
                        " window=", s.window, " kv=", kv_type_name(type));
-      c.nmse = type == KvType::kF16 ? kAttentionNmse : kQ8AttentionNmse;
+      c.nmse = ops::attention_nmse(type);
       c.steps = steps;
       c.kv = {type, 1, s.n_head_kv, s.head_dim};
-      c.build = [s](GraphBuilder& g) { return build_attention(g, s); };
+      c.build = [s](GraphBuilder& g) {
+        return ops::attention(g, ops::input(g, ops::kKeyInputWidth), s, 0, "a");
+      };
       cases.push_back(std::move(c));
     }
   }

@@ -1,10 +1,10 @@
 // Every op on every device of this machine against the reference.
 #include <catch2/catch.hpp>
-#include <cmath>
 #include <iostream>
 
 #include "backends/builtin.h"
 #include "tests/conformance/op_case.h"
+#include "tools/ops/case_weights.h"
 
 using namespace dunlin;
 using namespace dunlin::testing;
@@ -20,21 +20,9 @@ std::unique_ptr<Device> open_device(const Registry& registry, const std::string&
   return std::move(device).value();
 }
 
-double nmse(const std::vector<float>& actual, const std::vector<float>& expected) {
-  REQUIRE(actual.size() == expected.size());
-  double difference = 0, energy = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double d = double(actual[i]) - double(expected[i]);
-    difference += d * d;
-    energy += double(expected[i]) * double(expected[i]);
-  }
-  return difference / energy;
-}
-
 // docs/numerics.md: a GPU keeps types that have no plane of their own as F16.
 double tolerance(const OpCase& c, const DeviceInfo& info) {
-  constexpr double kF16Nmse = 1e-7;
-  return info.kind == DeviceKind::kGpu ? std::max(c.nmse, kF16Nmse) : c.nmse;
+  return info.kind == DeviceKind::kGpu ? std::max(c.nmse, ops::kGpuF16Nmse) : c.nmse;
 }
 
 }  // namespace
@@ -47,7 +35,7 @@ TEST_CASE("every op on every device agrees with the reference") {
     for (const OpCase& c : all_cases()) {
       INFO(c.name << " on " << info.id);
       // A NaN compares false.
-      CHECK(nmse(run_case(c, *device), run_case(c, *reference)) <= tolerance(c, info));
+      CHECK(ops::nmse(run_case(c, *device), run_case(c, *reference)) <= tolerance(c, info));
     }
   }
 }
@@ -61,7 +49,7 @@ TEST_CASE("a plan for one row agrees with the reference") {
       INFO(c.name << " on " << info.id);
       // Over a block's border where the case has a cache, over three steps where it has none.
       c.steps.assign(c.name.starts_with("attention") ? 70 : 3, {{0, 1}});
-      CHECK(nmse(run_case(c, *device, 1), run_case(c, *reference, 1)) <= tolerance(c, info));
+      CHECK(ops::nmse(run_case(c, *device, 1), run_case(c, *reference, 1)) <= tolerance(c, info));
     }
   }
 }
@@ -78,7 +66,7 @@ TEST_CASE("plans of every bucket agree with the reference") {
         if (c.name.starts_with("attention")) continue;
         INFO(c.name << " on " << info.id << ", " << n_rows << " rows");
         c.steps = {{{0, n_rows}}, {{0, 1}}, {{0, n_rows / 2 + 1}}};
-        CHECK(nmse(run_case(c, *device, n_rows), run_case(c, *reference, n_rows)) <= tolerance(c, info));
+        CHECK(ops::nmse(run_case(c, *device, n_rows), run_case(c, *reference, n_rows)) <= tolerance(c, info));
       }
     }
   }

@@ -7,6 +7,7 @@
 
 #include "core/device/registry.h"
 #include "core/graph/builder.h"
+#include "tools/ops/op_builders.h"
 
 namespace dunlin::testing {
 
@@ -24,7 +25,6 @@ struct OpCase {
   std::function<ValueId(GraphBuilder&)> build;  // returns the output, a row per token
 };
 
-inline constexpr int32_t kCaseTokens = 64;    // rows of embedding tables: token ids are 0..63
 inline constexpr int32_t kCaseContext = 300;  // positions of a sequence
 inline constexpr int32_t kCaseSequences = 3;
 

@@ -143,3 +143,23 @@ TEST_CASE("verification finds no divergence, and says which node is worst") {
   CHECK(report.find("\"first_divergence\": null") != std::string::npos);
   CHECK(report.find("\"same_argmax\": true") != std::string::npos);
 }
+
+TEST_CASE("a step's profile is JSON, and one that does not fit is refused") {
+  const dunlin::Model model(kModel);
+  dunlin_engine_options options = dunlin::engine_options();
+  options.n_ctx = 64;
+  dunlin::Engine engine(model, options);
+  dunlin_profile_options profile = dunlin::profile_options();
+  profile.n_repeats = 2;
+  profile.depth = 20;
+  const std::string text = engine.profile_json(profile);
+  CHECK(text.find("\"same_tokens\": true") != std::string::npos);
+  CHECK(text.find("\"kernel\"") != std::string::npos);
+  profile.depth = 64;
+  char* none = nullptr;
+  CHECK(dunlin_engine_profile_json(engine.get(), &profile, &none) == DUNLIN_CONTEXT_EXCEEDED);
+  CHECK(dunlin_engine_profile_json(nullptr, &profile, &none) == DUNLIN_INVALID_ARGUMENT);
+  profile.struct_size = 1;
+  CHECK(dunlin_engine_profile_json(engine.get(), &profile, &none) == DUNLIN_INVALID_ARGUMENT);
+  CHECK(none == nullptr);
+}

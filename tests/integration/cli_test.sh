@@ -43,6 +43,12 @@ expect_output 'first divergence: none' verify -p "Once upon a time"
 expect_output '"n_windows": 2' ppl -f tests/data/text/tales-valid.txt --windows 2 -o json
 expect_output '"sequences_equal_alone": 2' bench -p 16 -n 4 -b 2 -r 1 -o json
 expect_output '"same_as_decode": true' bench -p 16 -n 0 -r 1 -o json
+expect_output '"same_tokens": true' profile -p 16 -n 4 -r 1 -d 10 -o json
+expect_output '"right": true' bench --ops add,0.5b -r 1 -o json
+expect_output 'linear qwen2.5-0.5b output Q8_0 \| 8 .* yes \|' bench --ops 0.5b,output,Q8_0 -r 1
+expect_exit 1 bench --ops no-such-op
+expect_exit 2 bench --ops add -o csv
+expect_output 'sum of phases .* sum against step' profile -p 16 -n 0 -r 1
 [ "$("$dunlin" run -n 8 --temp 0 -q 2>&1 >/dev/null | wc -c)" -eq 0 ] || { echo "-q is not quiet"; failures=$((failures + 1)); }
 a=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q --device cpu)
 b=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q --device cpu)

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   add_chat_command(app);
   add_bench_command(app);
   add_ppl_command(app);
+  add_profile_command(app);
   add_inspect_command(app);
   add_verify_command(app);
   add_devices_command(app);

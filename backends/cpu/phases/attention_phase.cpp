@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/device/attention_work.h"
+
 namespace dunlin::cpu {
 namespace {
 
@@ -69,6 +71,16 @@ void AttentionPhase::run(const StepInputs& step, const ThreadSlot& thread) {
     }
     first_unit = end_unit;
   }
+}
+
+PhaseTime AttentionPhase::describe(const StepInputs& step) const {
+  const AttentionWork work = attention_work(step, job_.attrs.window);
+  const PhaseReport r = report();
+  PhaseTime phase{r.name, r.kernel, 0, 0, 0};
+  phase.bytes = work.n_positions * (job_.cache->layout().block_bytes / kKvBlockTokens);
+  // Scores, and the sum of values.
+  phase.macs = 2 * work.n_scores * job_.attrs.n_head * job_.attrs.head_dim;
+  return phase;
 }
 
 void AttentionMergePhase::run(const StepInputs& step, const ThreadSlot& thread) {

@@ -33,6 +33,7 @@ class AttentionPhase final : public Phase {
   void begin_step() override { units_.reset(); }
   void run(const StepInputs& step, const ThreadSlot& thread) override;
   PhaseReport report() const override { return {job_.name, str_cat(job_.kernels->isa, "/attention"), 0}; }
+  PhaseTime describe(const StepInputs& step) const override;
 
  private:
   AttentionJob job_;

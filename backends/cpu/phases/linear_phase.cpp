@@ -65,4 +65,18 @@ PhaseReport LinearPhase::report() const {
   return report;
 }
 
+PhaseTime LinearPhase::describe(const StepInputs& step) const {
+  const int64_t n_rows = n_rows_of(step, kind_);
+  PhaseTime phase{name_, "", 0, 0, 0};
+  for (const LinearJob& job : jobs_) {
+    const int64_t n_matrices = job.op == LinearOp::kGlu ? 2 : 1;
+    phase.bytes += job_bytes(job);
+    phase.macs += n_matrices * job.weight.n * job.weight.k * n_rows;
+    const std::string kernel = select_linear(table_, job.op, job.weight.type, n_rows)->name;
+    if (phase.kernel.find(kernel) == std::string::npos)
+      phase.kernel += (phase.kernel.empty() ? "" : " ") + kernel;
+  }
+  return phase;
+}
+
 }  // namespace dunlin::cpu

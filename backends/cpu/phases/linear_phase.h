@@ -28,6 +28,7 @@ class LinearPhase final : public Phase {
   bool applies(const StepInputs& step) const override { return n_rows_of(step, kind_) > 0; }
   void run(const StepInputs& step, const ThreadSlot& thread) override;
   PhaseReport report() const override;
+  PhaseTime describe(const StepInputs& step) const override;
 
  private:
   void run_panels(int64_t begin, int64_t end, int64_t n_rows) const;

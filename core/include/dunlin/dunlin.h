@@ -142,6 +142,22 @@ typedef struct dunlin_roofline {
 /* Measures the device's ceilings now, about two seconds, between two steps of the engine. */
 DUNLIN_API dunlin_status dunlin_engine_measure_roofline(dunlin_engine* engine, dunlin_roofline* out);
 
+typedef struct dunlin_profile_options {
+  uint32_t struct_size;
+  int32_t n_rows;      /* 1; of each sequence: 1 decodes, more are a prompt */
+  int32_t n_sequences; /* 1 */
+  int32_t depth;       /* 0; tokens in each sequence's context before the step */
+  int32_t n_repeats;   /* 32; times are medians of so many runs */
+} dunlin_profile_options;
+DUNLIN_API void dunlin_profile_options_init(dunlin_profile_options* options);
+/* Measures one step of random tokens, phase by phase, while the engine serves no request: {rows, sequences,
+ * depth, repeats, phases [{name, kernel, us, bytes, macs}], sum_us, step_us, wall_us, same_tokens, driver
+ * {allocations, frees, graphs, waits}}. step_us is the same step undivided by the device's clock, wall_us by
+ * the host's; driver counts what the undivided step asked of the device's driver. options may be NULL. *text
+ * is the caller's. */
+DUNLIN_API dunlin_status dunlin_engine_profile_json(dunlin_engine* engine,
+                                                    const dunlin_profile_options* options, char** text);
+
 /* ---- requests ---- */
 
 typedef struct dunlin_logit_bias {

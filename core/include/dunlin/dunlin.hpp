@@ -79,6 +79,11 @@ inline dunlin_engine_options engine_options() {
   dunlin_engine_options_init(&options);
   return options;
 }
+inline dunlin_profile_options profile_options() {
+  dunlin_profile_options options;
+  dunlin_profile_options_init(&options);
+  return options;
+}
 inline dunlin_generation_options generation_options() {
   dunlin_generation_options options;
   dunlin_generation_options_init(&options);
@@ -156,6 +161,9 @@ class Engine {
     roofline.struct_size = sizeof(roofline);
     check(dunlin_engine_measure_roofline(get(), &roofline));
     return roofline;
+  }
+  std::string profile_json(const dunlin_profile_options& options = profile_options()) {
+    return detail::take_text([&](char** text) { return dunlin_engine_profile_json(get(), &options, text); });
   }
   uint64_t submit(const std::vector<int32_t>& prompt, const dunlin_generation_options& options,
                   const dunlin_callbacks& callbacks) {

@@ -12,6 +12,7 @@
 #include "../interrupt.h"
 #include "../json_text.h"
 #include "../model_options.h"
+#include "bench_ops.h"
 #include "bench_report.h"
 #include "commands.h"
 
@@ -30,6 +31,7 @@ struct BenchFlags {
   std::vector<int32_t> batches = {1};
   int32_t repetitions = 5;
   std::string format = "md";
+  std::string op_words;  // of --ops
 };
 
 // Log-probabilities of the likeliest tokens at one place.
@@ -299,7 +301,17 @@ void add_bench_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("-o,--output", flags->format, "md, json or csv")
       ->check(CLI::IsMember({"md", "json", "csv"}));
-  command->callback([flags] { bench(*flags); });
+  const CLI::Option* ops =
+      command
+          ->add_option("--ops", flags->op_words,
+                       "measure single ops at real models' shapes instead of a model; words with commas "
+                       "between leave those whose names have all of them: linear,7b,Q4_K")
+          ->expected(0, 1);
+  command->callback([flags, ops] {
+    if (ops->count() == 0) return bench(*flags);
+    if (flags->format == "csv") throw CLI::ValidationError("--ops", "is md or json");
+    bench_ops(flags->model, {flags->op_words, flags->repetitions, flags->format});
+  });
 }
 
 }  // namespace dunlin::cli

@@ -10,6 +10,7 @@ void add_chat_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
 void add_ppl_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
+void add_profile_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 void add_devices_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
