@@ -88,7 +88,7 @@ Result<std::unique_ptr<Executor>> Executor::create(const ModelFiles& files, cons
   DUNLIN_ASSIGN_OR_RETURN(Placement placement, place(registry, options, int32_t(files.config.n_layer), need));
   DUNLIN_CHECK(!options.observer || placement.parts.size() == 1);
   log.info("device: ", placement.reason);
-  if (placement.parts.size() > 1) log.info(placement_table(placement));
+  if (placement.parts.size() > 1) log.info("placement:\n", placement_table(placement));
   DUNLIN_ASSIGN_OR_RETURN(std::vector<std::shared_ptr<Device>> devices, open_devices.take(placement));
   if (options.pack_cache)
     DUNLIN_RETURN_IF_ERROR(
@@ -103,7 +103,7 @@ Result<std::unique_ptr<Executor>> Executor::create(const ModelFiles& files, cons
   executor->n_embd_ = files.config.n_embd;
   const Status loaded = executor->load(files, placement, std::move(devices), options, progress);
   if (loaded.code() == StatusCode::kResourceExhausted)
-    return Status::exhausted(loaded.message(), "; planned was:\n", placement_table(placement),
+    return Status::exhausted(loaded.message(), "; planned was:\n", placement_table(placement), "\n",
                              what_to_do(placement));
   if (!loaded.is_ok()) return loaded;
   executor->placement_ = std::move(placement);

@@ -35,16 +35,15 @@ bool fits(const Placement& placement) {
   return true;
 }
 
-Status does_not_fit(const Placement& placement, const std::string& why, const char* what_to_do) {
-  return Status::exhausted(why, ":\n", placement_table(placement), what_to_do);
+Status does_not_fit(const Placement& placement, const std::string& why, const char* advice) {
+  return Status::exhausted(why, ":\n", placement_table(placement), "\n", advice);
 }
 
 constexpr const char* kNeedLess =
     "use a smaller context (-c), an 8-bit KV cache (--kv-type q8_0) or a smaller model";
 constexpr const char* kUseFewerGpuLayers =
-    "put fewer layers on the GPU (-ngl), or use a smaller context (-c), an 8-bit KV cache (--kv-type q8_0) "
-    "or "
-    "a smaller model";
+    "put fewer layers on the GPU (-ngl), or use a smaller context (-c), an 8-bit KV cache "
+    "(--kv-type q8_0) or a smaller model";
 constexpr const char* kDropRequireGpu =
     "leave out --require-gpu, or use a smaller context (-c), an 8-bit KV cache (--kv-type q8_0) or a smaller "
     "model";
@@ -262,13 +261,12 @@ const char* what_to_do(const Placement& placement) {
 std::string placement_table(const Placement& placement) {
   std::string text;
   for (const PlacedPart& part : placement.parts) {
-    text += str_cat("  ", part.device.id, ": ", describe(part.slice), ": weights ",
+    text += str_cat(text.empty() ? "  " : "\n  ", part.device.id, ": ", describe(part.slice), ": weights ",
                     format_bytes(part.need.weight_bytes), ", KV cache ", format_bytes(part.need.kv_bytes),
                     ", workspace ", format_bytes(part.need.workspace_bytes), ", in all ",
                     format_bytes(part.need.total()));
     if (part.device.memory_free_bytes != 0)
       text += str_cat(" of ", format_bytes(part.device.memory_free_bytes), " free");
-    text += "\n";
   }
   return text;
 }

@@ -46,7 +46,7 @@ if "$dunlin" devices -o json | grep -q '"kind": "gpu"'; then
   expect_exit 0 run --require-gpu -n 4 -p x
   expect_exit 0 run -ngl 2 -n 4 -p x
   expect_output 'part on cuda:0' inspect --graph -ngl 2
-  expect_output '"device": "cpu:[a-z0-9]*[+]cuda:0"' bench -ngl 2 -p 16 -n 4 -r 1 -o json
+  expect_output '"device": "cpu:[a-z0-9_]*[+]cuda:0"' bench -ngl 2 -p 16 -n 4 -r 1 -o json
 else
   echo "no GPU here: only that --require-gpu fails is tested"
   expect_exit 3 run --require-gpu -p x

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "backends/cpu/device.h"
 #include "tests/support/engines.h"
 #include "tests/support/fake_gpu.h"
 
@@ -123,8 +124,10 @@ EngineOptions small_options() {
   return options;
 }
 
+// The CPU and that card: GPUs that are really there would be chosen before or after it.
 Registry registry_with(FakeGpu& card) {
-  Registry registry = make_builtin_registry();
+  Registry registry;
+  registry.add(cpu::make_backend());
   registry.add(make_fake_gpu_backend(card));
   return registry;
 }
