@@ -96,6 +96,11 @@ Status Lowering::allocate_values() {
     plan_.value_data[v] = reinterpret_cast<float*>(base + memory.offsets[v]);
     if (is_logit_row_value(graph_, ValueId(v))) plan_.value_rows[v] = RowKind::kLogit;
   }
+  if (graph_.hidden != kNoValue) {
+    const auto bytes = uint64_t(graph_.value(graph_.hidden).shape.elements()) * sizeof(float);
+    DUNLIN_ASSIGN_OR_RETURN(uint8_t* const hidden, allocate(bytes, "hidden rows"));
+    plan_.value_data[size_t(graph_.hidden)] = reinterpret_cast<float*>(hidden);
+  }
   return Status::ok();
 }
 

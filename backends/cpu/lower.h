@@ -23,7 +23,7 @@ struct Isa {
 struct LoweredPlan {
   std::vector<std::unique_ptr<Phase>> phases;
   std::vector<int32_t> last_phase_of_node;  // by node; only for observed plans
-  std::vector<float*> value_data;           // by value; null where a value is no temp
+  std::vector<float*> value_data;           // by value; null where a value is no temp and not hidden
   std::vector<RowKind> value_rows;          // by value
   std::vector<AlignedBuffer> memory;
   uint64_t scratch_bytes = 0;  // of one thread

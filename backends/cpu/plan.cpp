@@ -33,6 +33,9 @@ Result<std::unique_ptr<Plan>> CpuPlan::create(const Graph& graph, LoweredPlan lo
     return Status::exhausted("no memory for ", bytes, " bytes of scratch");
   plan->logits_ = {plan->lowered_.value_data[size_t(graph.logits)],
                    size_t(graph.value(graph.logits).shape.elements())};
+  if (graph.hidden != kNoValue)
+    plan->hidden_ = {plan->lowered_.value_data[size_t(graph.hidden)],
+                     size_t(graph.value(graph.hidden).shape.elements())};
   return std::unique_ptr<Plan>(std::move(plan));
 }
 

@@ -21,6 +21,7 @@ class CpuPlan final : public Plan {
   uint64_t workspace_bytes() const override;
   Status start(const StepInputs& step) override;
   std::span<float> logits() override { return logits_; }
+  std::span<float> hidden() override { return hidden_; }
   std::vector<PhaseReport> report() const override;
   Result<StepTimes> measure(const StepInputs& step, int32_t repeats) override;
 
@@ -40,7 +41,7 @@ class CpuPlan final : public Plan {
   Teams teams_;
   NodeObserver observer_;
   AlignedBuffer scratch_;
-  std::span<float> logits_;
+  std::span<float> logits_, hidden_;
 };
 
 }  // namespace dunlin::cpu

@@ -81,6 +81,10 @@ Result<std::unique_ptr<Device>> CudaDevice::create(const DeviceInfo& info,
   device->info_ = info;
   device->use_graph_ = use_graph;
   DUNLIN_ASSIGN_OR_RETURN(device->context_, Context::open(std::move(driver), ordinal));
+  size_t free_bytes = 0, total_bytes = 0;
+  DUNLIN_RETURN_IF_ERROR(device->context_->check(
+      device->context_->driver().cuMemGetInfo(&free_bytes, &total_bytes), "asking for free memory"));
+  device->info_.memory_free_bytes = free_bytes;
   DUNLIN_ASSIGN_OR_RETURN(device->kernels_, Kernels::load(*device->context_));
   return std::unique_ptr<Device>(std::move(device));
 }

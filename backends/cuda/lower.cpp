@@ -46,6 +46,11 @@ Status Lowering::allocate() {
     logit_rows_[v] = is_logit_row_value(graph_, ValueId(v));
   }
   plan_.logits = plan_.value_data[size_t(graph_.logits)];
+  if (graph_.hidden != kNoValue) {
+    const auto bytes = uint64_t(graph_.value(graph_.hidden).shape.elements()) * sizeof(float);
+    DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const buffer, scratch(bytes, "hidden rows"));
+    plan_.value_data[size_t(graph_.hidden)] = plan_.hidden = buffer->as<float>();
+  }
   DUNLIN_RETURN_IF_ERROR(allocate_quantized_rows());
   return allocate_gemm_operands();
 }
@@ -205,7 +210,8 @@ Result<LoweredPlan> Lowering::run() {
     if (!fusions_.skipped[n]) DUNLIN_RETURN_IF_ERROR(lower_node(n));
     if (options_.observed) plan_.last_launch_of_node.push_back(int32_t(plan_.general.size()) - 1);
   }
-  if (!options_.observed) {
+  // Hidden rows that another part continues have no token to choose.
+  if (!options_.observed && is_logit_rows(graph_.logits)) {
     DUNLIN_RETURN_IF_ERROR(lower_argmax());
     DUNLIN_RETURN_IF_ERROR(lower_sampling());
   }

@@ -27,6 +27,7 @@ struct LoweredPlan {
   std::vector<DeviceBuffer> scratch;
   std::shared_ptr<const DeviceBuffer> panel;  // where prefill unpacks matrices, or null
   const float* logits = nullptr;              // on the device
+  float* hidden = nullptr;                    // rows of the part before this one, on the device; or null
   std::vector<const float*> value_data;       // by value id, on the device
   std::vector<int32_t> last_launch_of_node;   // observed plans: in `general`
 };

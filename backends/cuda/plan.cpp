@@ -39,6 +39,10 @@ Result<std::unique_ptr<Plan>> CudaPlan::create(const Context& context, const Gra
   if (host_logits.buffer.size() < bytes) {
     DUNLIN_ASSIGN_OR_RETURN(host_logits.buffer, PinnedBuffer::allocate(context, bytes, "logits"));
   }
+  if (graph.hidden != kNoValue) {
+    const auto hidden_bytes = uint64_t(graph.value(graph.hidden).shape.elements()) * sizeof(float);
+    DUNLIN_ASSIGN_OR_RETURN(plan->hidden_, PinnedBuffer::allocate(context, hidden_bytes, "hidden rows"));
+  }
   if (use_graph && !plan->observer_) DUNLIN_RETURN_IF_ERROR(plan->capture());
   return std::unique_ptr<Plan>(std::move(plan));
 }
@@ -129,30 +133,37 @@ Status CudaPlan::launch_whole(const StepInputs& step, int slot) const {
   return context_.check(context_.driver().cuGraphLaunch(exec, context_.stream()), "launching a step");
 }
 
-Status CudaPlan::copy_logits(const StepInputs& step) const {
-  if (!step.wants_host_logits()) return Status::ok();
-  const int64_t row = graph_.value(graph_.logits).shape.row_elements();
-  const int64_t n_rows = logit_rows_[size_t(graph_.logits)] ? step.n_logit_rows() : step.n_rows();
-  return context_.check(
-      context_.driver().cuMemcpyDtoHAsync(host_logits_.buffer.data(), CUdeviceptr(lowered_.logits),
-                                          uint64_t(n_rows * row) * sizeof(float), context_.stream()),
-      "copying logits");
-}
-
 Status CudaPlan::start(const StepInputs& step) {
   DUNLIN_CHECK(n_running_ < StepBuffer::kSlots);
   DUNLIN_RETURN_IF_ERROR(context_.make_current());
   const int slot = next_slot_;
-  const Running running{lowered_.step.fill(step, slot), slot, step.wants_host_logits()};
+  const bool gives_result = step.wants_host_logits() || !logit_rows_[size_t(graph_.logits)];
+  const Running running{lowered_.step.fill(step, slot), slot, gives_result};
+  if (lowered_.hidden != nullptr) DUNLIN_RETURN_IF_ERROR(send_hidden(step));
   if (observer_) {
     DUNLIN_RETURN_IF_ERROR(launch_observed(step, slot));
   } else {
     DUNLIN_RETURN_IF_ERROR(launch_whole(step, slot));
   }
-  DUNLIN_RETURN_IF_ERROR(copy_logits(step));
+  if (gives_result) DUNLIN_RETURN_IF_ERROR(fetch_result(step));
   running_[size_t(n_running_++)] = running;
   next_slot_ = (slot + 1) % StepBuffer::kSlots;
   return Status::ok();
+}
+
+Status CudaPlan::send_hidden(const StepInputs& step) const {
+  const int64_t n = n_rows_of(graph_.hidden, step) * graph_.value(graph_.hidden).shape.row_elements();
+  return context_.check(context_.driver().cuMemcpyHtoDAsync(CUdeviceptr(lowered_.hidden), hidden_.data(),
+                                                            uint64_t(n) * sizeof(float), context_.stream()),
+                        "copying hidden rows to the device");
+}
+
+Status CudaPlan::fetch_result(const StepInputs& step) const {
+  const int64_t n = n_rows_of(graph_.logits, step) * graph_.value(graph_.logits).shape.row_elements();
+  return context_.check(
+      context_.driver().cuMemcpyDtoHAsync(host_logits_.buffer.data(), CUdeviceptr(lowered_.logits),
+                                          uint64_t(n) * sizeof(float), context_.stream()),
+      "copying logits");
 }
 
 Status CudaPlan::wait() {
@@ -161,7 +172,7 @@ Status CudaPlan::wait() {
   running_[0] = running_[1];
   --n_running_;
   last_slot_ = step.slot;
-  if (!step.wants_logits && !observer_) {
+  if (!step.gives_result && !observer_) {
     ++context_.counters().n_waits;
     const int64_t end = monotonic_ns() + kPollNanoseconds;
     do {
@@ -226,7 +237,7 @@ Result<StepTimes> CudaPlan::measure(const StepInputs& step, int32_t repeats) {
     step_us.push_back(whole.microseconds(0));
     for (size_t i = 0; i < n; ++i) phase_us[i].push_back(divided.microseconds(i));
   }
-  DUNLIN_RETURN_IF_ERROR(copy_logits(step));
+  if (step.wants_host_logits()) DUNLIN_RETURN_IF_ERROR(fetch_result(step));
   DUNLIN_RETURN_IF_ERROR(context_.synchronize("copying logits"));
   last_slot_ = slot;
   StepTimes times;
@@ -254,8 +265,8 @@ Status CudaPlan::launch_observed(const StepInputs& step, int slot) {
 Status CudaPlan::observe(size_t node, const StepInputs& step) {
   std::vector<std::vector<float>> values;
   for (const ValueId id : graph_.nodes[node].outputs) {
-    const int64_t n_rows = logit_rows_[size_t(id)] ? step.n_logit_rows() : step.n_rows();
-    std::vector<float>& v = values.emplace_back(size_t(n_rows * graph_.value(id).shape.row_elements()));
+    const int64_t n_values = n_rows_of(id, step) * graph_.value(id).shape.row_elements();
+    std::vector<float>& v = values.emplace_back(size_t(n_values));
     DUNLIN_RETURN_IF_ERROR(context_.check(
         context_.driver().cuMemcpyDtoHAsync(v.data(), CUdeviceptr(lowered_.value_data[size_t(id)]),
                                             v.size() * sizeof(float), context_.stream()),

@@ -25,6 +25,9 @@ class CudaPlan final : public Plan {
   std::span<float> logits() override {
     return {reinterpret_cast<float*>(host_logits_.buffer.data()), n_logits_};
   }
+  std::span<float> hidden() override {
+    return {reinterpret_cast<float*>(hidden_.data()), hidden_.size() / sizeof(float)};
+  }
   std::span<const int32_t> tokens() const override { return lowered_.step.tokens(last_slot_); }
   std::vector<PhaseReport> report() const override;
   Result<StepTimes> measure(const StepInputs& step, int32_t repeats) override;
@@ -36,9 +39,17 @@ class CudaPlan final : public Plan {
   struct Running {
     uint32_t number = 0;
     int slot = 0;
-    bool wants_logits = false;
+    bool gives_result = false;  // copies logits or hidden rows to the host
   };
 
+  // Rows of a value in this step.
+  int64_t n_rows_of(ValueId value, const StepInputs& step) const {
+    return logit_rows_[size_t(value)] ? step.n_logit_rows() : step.n_rows();
+  }
+  // Copies the hidden rows of the part before this one to the device, in front of the step's launches: an
+  // edge of its own, so that no kernel of the step starts before they are there.
+  Status send_hidden(const StepInputs& step) const;
+  Status fetch_result(const StepInputs& step) const;
   Status capture();
   const std::vector<Launch>& launches_for(const StepInputs& step) const;
   Status launch(std::span<const Launch> launches) const;
@@ -47,7 +58,6 @@ class CudaPlan final : public Plan {
   Status launch_whole(const StepInputs& step, int slot) const;
   // One after the other, with an event before each and after the last.
   Status launch_divided(std::span<const Launch* const> launches, const EventSeries& events) const;
-  Status copy_logits(const StepInputs& step) const;
   Status launch_observed(const StepInputs& step, int slot);
   Status observe(size_t node, const StepInputs& step);
   // All of a step, in order.
@@ -58,6 +68,7 @@ class CudaPlan final : public Plan {
   Graph graph_;
   LoweredPlan lowered_;
   HostLogits& host_logits_;
+  PinnedBuffer hidden_;  // of a graph with a hidden input
   NodeObserver observer_;
   struct DecodeGraphs {
     CUgraphExec greedy = nullptr, sampled = nullptr;

@@ -13,6 +13,8 @@ namespace dunlin::reference {
 Plan::Plan(const Graph& graph, const PlanBindings& bindings, const CompileOptions& options)
     : graph_(graph), bindings_(bindings), observer_(options.observer), buffers_(graph.values.size()) {
   is_logit_row_.resize(graph_.values.size());
+  if (graph_.hidden != kNoValue)
+    buffers_[size_t(graph_.hidden)].resize(size_t(graph_.value(graph_.hidden).shape.elements()));
   for (const Node& node : graph_.nodes) {
     for (const ValueId id : node.outputs) {
       buffers_[size_t(id)].resize(size_t(graph_.value(id).shape.elements()));

@@ -15,6 +15,9 @@ class Plan final : public dunlin::Plan {
   uint64_t workspace_bytes() const override;
   Status start(const StepInputs& step) override;
   std::span<float> logits() override { return buffers_[size_t(graph_.logits)]; }
+  std::span<float> hidden() override {
+    return graph_.hidden == kNoValue ? std::span<float>() : buffers_[size_t(graph_.hidden)];
+  }
   std::vector<PhaseReport> report() const override;
   Result<StepTimes> measure(const StepInputs& step, int32_t repeats) override;
 
@@ -44,7 +47,7 @@ class Plan final : public dunlin::Plan {
   Graph graph_;
   PlanBindings bindings_;
   NodeObserver observer_;
-  std::vector<std::vector<float>> buffers_;  // by value; empty where a value is no temp
+  std::vector<std::vector<float>> buffers_;  // by value; empty where a value is no temp and not hidden
   std::vector<bool> is_logit_row_;           // by value
 };
 

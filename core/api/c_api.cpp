@@ -206,7 +206,9 @@ void dunlin_engine_options_init(dunlin_engine_options* options) {
               nullptr,
               nullptr,
               0,
-              nullptr};
+              nullptr,
+              kAllThatFit,
+              0};
 }
 
 dunlin_status dunlin_engine_create(const dunlin_model* model, const dunlin_engine_options* options,

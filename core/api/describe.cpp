@@ -104,11 +104,20 @@ std::string describe_model(const Model& model) {
 
 std::string describe_engine(const Engine& engine) {
   const EngineInfo& i = engine.info();
+  Json parts = Json::array();
+  for (const EnginePart& part : i.parts)
+    parts.push_back({{"device", part.device},
+                     {"first_layer", part.first_layer},
+                     {"n_layer", part.n_layer},
+                     {"weight_bytes", part.weight_bytes},
+                     {"kv_bytes", part.kv_bytes},
+                     {"workspace_bytes", part.workspace_bytes}});
   return write({{"device", i.device.id},
                 {"device_name", i.device.name},
                 {"device_detail", i.device.detail},
                 {"n_threads", i.device.n_threads},
                 {"placement", i.placement},
+                {"parts", parts},
                 {"n_ctx", i.n_ctx},
                 {"n_sequences", i.n_sequences},
                 {"n_batch", i.n_batch},

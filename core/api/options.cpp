@@ -23,6 +23,8 @@ Result<EngineOptions> engine_options(const dunlin_engine_options& o) {
                            ", expected 0 or more");
   EngineOptions e;
   e.device = o.device == nullptr ? "auto" : o.device;
+  e.n_gpu_layers = o.n_gpu_layers;
+  e.require_gpu = o.require_gpu != 0;
   e.n_threads = o.n_threads;
   e.n_threads_prefill = o.n_threads_prefill;
   e.n_ctx = o.n_ctx;

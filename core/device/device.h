@@ -26,12 +26,12 @@ enum class DeviceKind : uint8_t { kReference, kCpu, kGpu };
 struct DeviceInfo {
   std::string id;  // "cpu:avx512vnni", "cuda:0": what --device takes
   DeviceKind kind = DeviceKind::kCpu;
-  std::string name;           // the processor or card, for people
-  std::string detail;         // topology, capabilities: lines for `dunlin devices`
-  uint64_t memory_bytes = 0;  // in all, as far as this process may use it
-  uint64_t memory_free_bytes = 0;
-  int32_t n_threads = 0;        // of an opened device, for decode; 0 where it means nothing
-  bool chooses_tokens = false;  // Plan::tokens() works: rows with a TokenChoice need no logits on the host
+  std::string name;                // the processor or card, for people
+  std::string detail;              // topology, capabilities: lines for `dunlin devices`
+  uint64_t memory_bytes = 0;       // in all, as far as this process may use it
+  uint64_t memory_free_bytes = 0;  // an opened device may know better than the list of devices
+  int32_t n_threads = 0;           // of an opened device, for decode; 0 where it means nothing
+  bool chooses_tokens = false;     // Plan::tokens() works: rows with a TokenChoice need no logits on the host
   // Plan::start() may be called a second time before wait(), with chosen_token()s among the tokens.
   bool runs_ahead = false;
   int32_t score = 0;  // automatic placement takes the highest that fits; 0: only when asked for
@@ -132,8 +132,12 @@ class Plan {
   }
   // Logits of the last step waited for: [step.n_logit_rows(), n_vocab] f32 in host memory, valid until the
   // next start(). The caller may overwrite them. Unspecified where the step did not want them
-  // (wants_host_logits()).
+  // (wants_host_logits()). Of a graph that another continues: its hidden rows, [step.n_rows(), n_embd], of
+  // every step.
   virtual std::span<float> logits() = 0;
+  // Of a graph that continues another (Graph::hidden): where the caller puts that one's hidden rows before
+  // start(), in host memory, [rows of the capacity, n_embd] f32. Not while a step runs. Else empty.
+  virtual std::span<float> hidden() { return {}; }
   // By logit row, the token that the row's TokenChoice gives, of the last step waited for; -1 if a logit is
   // NaN or +inf. Unspecified for rows of want_logits(). Empty where the device does not choose tokens.
   virtual std::span<const int32_t> tokens() const { return {}; }

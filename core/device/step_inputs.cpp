@@ -45,6 +45,29 @@ bool StepInputs::add_sequence(std::span<const int32_t> tokens, int32_t kv_begin,
   return true;
 }
 
+void StepInputs::copy_for_smaller_blocks(const StepInputs& step, int32_t factor) {
+  DUNLIN_CHECK(capacity_.n_rows == step.capacity_.n_rows &&
+               capacity_.n_logit_rows == step.capacity_.n_logit_rows &&
+               block_ids_.size() == step.block_ids_.size() * size_t(factor));
+  n_rows_ = step.n_rows_;
+  n_sequences_ = step.n_sequences_;
+  n_logit_rows_ = step.n_logit_rows_;
+  n_window_counts_ = step.n_window_counts_;
+  wants_host_logits_ = step.wants_host_logits_;
+  wants_sampled_tokens_ = step.wants_sampled_tokens_;
+  std::ranges::copy(step.choices(), choices_.begin());
+  std::ranges::copy(step.window_counts(), window_counts_.begin());
+  std::ranges::copy(step.tokens(), tokens_.begin());
+  std::ranges::copy(step.positions(), positions_.begin());
+  std::ranges::copy(step.row_sequence(), row_sequence_.begin());
+  std::ranges::copy(step.logit_rows(), logit_rows_.begin());
+  std::ranges::copy(step.sequences(), sequences_.begin());
+  for (StepSequence& s : std::span(sequences_).first(size_t(n_sequences_))) s.block_table *= factor;
+  for (size_t i = 0; i < step.block_ids_.size(); ++i)
+    for (int32_t part = 0; part < factor; ++part)
+      block_ids_[i * size_t(factor) + size_t(part)] = step.block_ids_[i] * factor + part;
+}
+
 bool StepInputs::want_logits(int32_t row) {
   if (!want_token(row)) return false;
   wants_host_logits_ = true;

@@ -40,6 +40,9 @@ class StepInputs {
   // Appends a sequence's rows. blocks covers positions [0, kv_begin + tokens.size()). False if it does not
   // fit.
   bool add_sequence(std::span<const int32_t> tokens, int32_t kv_begin, std::span<const int32_t> blocks);
+  // Becomes `step` as it is for a cache whose blocks hold a factor-th of the positions: block b is blocks
+  // b * factor, b * factor + 1 and so on. This one's capacity is the other's with factor times the blocks.
+  void copy_for_smaller_blocks(const StepInputs& step, int32_t factor);
   // Marks a row (index in this step) whose logits are wanted; logits come in the order of these calls.
   bool want_logits(int32_t row);
   // Marks a row of which only the device's own choice is wanted. window: the tokens that the penalties count,

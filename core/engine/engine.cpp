@@ -32,7 +32,7 @@ Status check_options(const EngineOptions& o, const ModelConfig& config) {
 
 ExecutorOptions executor_options(const EngineOptions& o, const ModelConfig& config) {
   ExecutorOptions e;
-  e.device = o.device;
+  static_cast<PlacementRequest&>(e) = o;
   e.n_threads = o.n_threads;
   e.n_threads_prefill = o.n_threads_prefill;
   e.n_ctx = o.n_ctx > 0 ? o.n_ctx : int32_t(std::min<int64_t>(config.n_ctx_train, kDefaultContext));
@@ -70,22 +70,30 @@ Engine::Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> exe
       kv_(executor_->n_blocks(), executor_->block_tokens(),
           [this](int32_t from, int32_t to) { executor_->copy_block(from, to); }) {
   info_.device = executor_->device_info();
-  info_.placement = executor_->placement_reason();
+  info_.placement = executor_->placement().reason;
   info_.n_sequences = options.n_sequences;
-  info_.weight_bytes = executor_->weight_bytes();
-  info_.kv_bytes = executor_->kv_bytes();
-  info_.workspace_bytes = executor_->workspace_bytes();
-  const Graph& graph = executor_->graph_for(1);
-  info_.weight_bytes_per_token = weight_bytes_per_token(graph);
-  for (const Node& node : graph.nodes) {
-    const bool is_head = !node.outputs.empty() && node.outputs[0] == graph.logits;
-    (is_head ? info_.head_macs_per_token : info_.macs_per_token) += op_cost(graph, node, 1).macs;
-  }
+  for (size_t i = 0; i < executor_->parts().size(); ++i) describe_part(i);
   active_.reserve(size_t(options.n_sequences));
   views_.reserve(size_t(options.n_sequences));
   chunks_.reserve(size_t(options.n_sequences));
   parts_.reserve(size_t(options.n_sequences));
   finished_.reserve(size_t(options.n_sequences));
+}
+
+void Engine::describe_part(size_t index) {
+  const ModelPart& part = *executor_->parts()[index];
+  const ModelSlice& slice = executor_->placement().parts[index].slice;
+  const EnginePart& described =
+      info_.parts.emplace_back(EnginePart{part.device().info().id, slice.begin, slice.n_layer(),
+                                          part.weight_bytes(), part.kv_bytes(), part.workspace_bytes()});
+  info_.weight_bytes += described.weight_bytes;
+  info_.kv_bytes += described.kv_bytes;
+  info_.workspace_bytes += described.workspace_bytes;
+  const Graph& graph = part.graph_for(1);
+  info_.weight_bytes_per_token += weight_bytes_per_token(graph);
+  const int64_t head_macs = slice.has_head ? result_macs_per_token(graph) : 0;
+  info_.head_macs_per_token += head_macs;
+  info_.macs_per_token += macs_per_token(graph) - head_macs;
 }
 
 Engine::~Engine() {
@@ -156,7 +164,7 @@ Value Engine::call_on_thread(Call&& call) {
 }
 
 Device::Roofline Engine::measure_roofline() {
-  return call_on_thread<Device::Roofline>([&] { return executor_->device().measure_roofline(); });
+  return call_on_thread<Device::Roofline>([&] { return executor_->measure_roofline(); });
 }
 
 Result<StepProfile> Engine::profile(const ProfileOptions& options) {
@@ -187,12 +195,17 @@ Result<StepProfile> Engine::profile_now(const ProfileOptions& options) {
 }
 
 std::string Engine::describe_plan(int32_t n_rows) const {
-  std::string text = print_graph(executor_->graph_for(n_rows));
-  text += "phases\n";
-  for (const PhaseReport& phase : executor_->report_for(n_rows))
-    text += str_cat(
-        phase.name, "  [", phase.kernel, "]",
-        phase.weight_bytes ? str_cat("  ", format_bytes(uint64_t(phase.weight_bytes))) : std::string(), "\n");
+  std::string text;
+  for (const auto& part : executor_->parts()) {
+    if (executor_->parts().size() > 1) text += str_cat("part on ", part->device().info().id, "\n");
+    text += print_graph(part->graph_for(n_rows));
+    text += "phases\n";
+    for (const PhaseReport& phase : part->report_for(n_rows))
+      text += str_cat(
+          phase.name, "  [", phase.kernel, "]",
+          phase.weight_bytes ? str_cat("  ", format_bytes(uint64_t(phase.weight_bytes))) : std::string(),
+          "\n");
+  }
   return text;
 }
 

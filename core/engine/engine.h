@@ -22,8 +22,7 @@
 
 namespace dunlin {
 
-struct EngineOptions {
-  std::string device = "auto";
+struct EngineOptions : PlacementRequest {
   int32_t n_threads = 0;
   int32_t n_threads_prefill = 0;
   int32_t n_ctx = 0;         // of one sequence; 0: the model's own, at most kDefaultContext
@@ -38,9 +37,20 @@ struct EngineOptions {
 
 inline constexpr int32_t kDefaultContext = 4096;
 
+// Consecutive layers on one device. The first part has the embedding too, the last the head.
+struct EnginePart {
+  std::string device;
+  int32_t first_layer = 0;
+  int32_t n_layer = 0;
+  uint64_t weight_bytes = 0;
+  uint64_t kv_bytes = 0;
+  uint64_t workspace_bytes = 0;
+};
+
 struct EngineInfo {
-  DeviceInfo device;
-  std::string placement;  // which device, and why, in one line
+  DeviceInfo device;              // of several parts: Executor::device_info()
+  std::string placement;          // what went where, and why, in one line
+  std::vector<EnginePart> parts;  // in the order of the layers
   int32_t n_ctx = 0;
   int32_t n_sequences = 0;
   int32_t n_batch = 0;
@@ -107,7 +117,7 @@ class Engine {
   template <typename Value, typename Call>
   Value call_on_thread(Call&& call);
   Result<StepProfile> profile_now(const ProfileOptions& options);
-
+  void describe_part(size_t index);
   void loop();
   bool read_mail(bool wait);
   void admit();

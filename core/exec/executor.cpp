@@ -1,42 +1,74 @@
 #include "core/exec/executor.h"
 
 #include <algorithm>
+#include <map>
 
+#include "core/exec/memory_need.h"
 #include "core/exec/pack_cache_place.h"
-#include "core/graph/passes/passes.h"
-#include "core/graph/verify.h"
-#include "core/model/arch/arch.h"
+#include "core/graph/op_info.h"
 
 namespace dunlin {
 namespace {
 
-// Placement wants a figure before anything is compiled: the workspace of a step, generously.
-constexpr uint64_t kWorkspaceFloatsPerRow = 16;
+// The devices of one load, each opened once.
+class OpenDevices {
+ public:
+  OpenDevices(const Registry& registry, const DeviceOptions& options)
+      : registry_(registry), options_(options) {}
 
-GraphCapacity bucket_capacity(int32_t n_rows, const ExecutorOptions& options) {
-  return {n_rows, std::min(n_rows, options.n_logit_rows)};
+  Result<std::shared_ptr<Device>> open(const DeviceInfo& info) {
+    std::shared_ptr<Device>& device = devices_[info.id];
+    if (device == nullptr) {
+      DUNLIN_ASSIGN_OR_RETURN(device, registry_.open(info, options_));
+    }
+    return device;
+  }
+  // The devices of the placement's parts; all others are closed.
+  Result<std::vector<std::shared_ptr<Device>>> take(const Placement& placement) {
+    std::vector<std::shared_ptr<Device>> taken;
+    for (const PlacedPart& part : placement.parts) {
+      DUNLIN_ASSIGN_OR_RETURN(auto device, open(part.device));
+      taken.push_back(std::move(device));
+    }
+    devices_.clear();
+    return taken;
+  }
+
+ private:
+  const Registry& registry_;
+  const DeviceOptions& options_;
+  std::map<std::string, std::shared_ptr<Device>> devices_;
+};
+
+uint64_t file_bytes(const Graph& graph, const WeightTable& table) {
+  uint64_t bytes = 0;
+  for (const std::string& name : graph.weight_names) bytes += table.at(name).tensor.bytes();
+  return bytes;
 }
 
-KvSpec kv_spec(const ModelConfig& config, KvType type) {
-  return {type, int32_t(config.n_layer), int32_t(config.n_head_kv), int32_t(config.head_dim)};
+// Progress over all parts as one.
+LoadProgress progress_behind(const LoadProgress& progress, uint64_t done_before, uint64_t total) {
+  if (!progress) return {};
+  return [&progress, done_before, total](uint64_t done, uint64_t) {
+    return progress(done_before + done, total);
+  };
 }
 
-int32_t blocks_per_sequence(int32_t n_ctx, int32_t block_tokens) {
-  return (n_ctx + block_tokens - 1) / block_tokens;
-}
-
-// Before a device is open, its layouts are unknown: file sizes and f16 keys and values stand in.
-MemoryNeed estimate_need(const ModelFiles& files, const ExecutorOptions& options) {
-  const ModelConfig& c = files.config;
-  MemoryNeed need;
-  need.weight_bytes = files.weights.total_bytes();
-  const uint64_t kv_bytes_per_value = options.kv_type == KvType::kF16 ? 2 : 1;
-  need.kv_bytes = uint64_t(options.n_ctx) * uint64_t(options.n_sequences) * uint64_t(c.n_layer) *
-                  uint64_t(c.n_embd_kv()) * 2 * kv_bytes_per_value;
-  const auto widest = uint64_t(std::max(c.n_embd, *std::max_element(c.n_ff.begin(), c.n_ff.end())));
-  need.workspace_bytes = uint64_t(options.n_rows) * widest * kWorkspaceFloatsPerRow +
-                         uint64_t(options.n_logit_rows) * uint64_t(c.n_vocab) * sizeof(float);
-  return need;
+// A pack cache holds a whole model, and only a device that is opened for it: placement's are not.
+Status open_with_pack_cache(const ModelFiles& files, const Registry& registry, const ExecutorOptions& options,
+                            const Placement& placement, DeviceOptions device_options,
+                            std::shared_ptr<Device>& device) {
+  const Log& log = device_options.log;
+  if (placement.parts.size() > 1) {
+    log.info("no pack cache: the model is in parts");
+    return Status::ok();
+  }
+  const DeviceInfo& info = placement.parts[0].device;
+  if (info.kind != DeviceKind::kCpu) return Status::ok();
+  device_options.pack_cache = pack_cache_options(files, options.pack_cache_folder, log);
+  device.reset();
+  DUNLIN_ASSIGN_OR_RETURN(device, registry.open(info, device_options));
+  return Status::ok();
 }
 
 }  // namespace
@@ -44,84 +76,99 @@ MemoryNeed estimate_need(const ModelFiles& files, const ExecutorOptions& options
 Result<std::unique_ptr<Executor>> Executor::create(const ModelFiles& files, const Registry& registry,
                                                    const ExecutorOptions& options, const Log& log,
                                                    const LoadProgress& progress) {
-  DUNLIN_ASSIGN_OR_RETURN(const Placement placement,
-                          place(registry, options.device, estimate_need(files, options)));
+  const DeviceOptions device_options{options.n_threads, options.n_threads_prefill, log, {}};
+  OpenDevices open_devices(registry, device_options);
+  const StepNeed step{options.n_ctx, options.n_sequences, options.n_rows, options.n_logit_rows,
+                      options.kv_type};
+  const auto need = [&](DeviceInfo& info, const ModelSlice& slice) -> Result<MemoryNeed> {
+    DUNLIN_ASSIGN_OR_RETURN(const std::shared_ptr<Device> device, open_devices.open(info));
+    info.memory_free_bytes = device->info().memory_free_bytes;
+    return memory_need(files, slice, step, *device);
+  };
+  DUNLIN_ASSIGN_OR_RETURN(Placement placement, place(registry, options, int32_t(files.config.n_layer), need));
+  DUNLIN_CHECK(!options.observer || placement.parts.size() == 1);
   log.info("device: ", placement.reason);
-  DeviceOptions device_options{options.n_threads, options.n_threads_prefill, log, {}};
+  if (placement.parts.size() > 1) log.info("placement:\n", placement_table(placement));
+  DUNLIN_ASSIGN_OR_RETURN(std::vector<std::shared_ptr<Device>> devices, open_devices.take(placement));
   if (options.pack_cache)
-    device_options.pack_cache = pack_cache_options(files, options.pack_cache_folder, log);
-  DUNLIN_ASSIGN_OR_RETURN(auto device, registry.open(placement.device, device_options));
-  const int32_t block_tokens = device->kv_block_tokens();
-  const int32_t n_blocks = blocks_per_sequence(options.n_ctx, block_tokens);
-  // One block more than the contexts need: a shared block is copied while its original is still in use.
-  std::unique_ptr<Executor> executor(
-      new Executor({options.n_rows, options.n_logit_rows, options.n_sequences, n_blocks}));
-  executor->device_ = std::move(device);
-  executor->placement_ = placement.reason;
+    DUNLIN_RETURN_IF_ERROR(
+        open_with_pack_cache(files, registry, options, placement, device_options, devices[0]));
+
+  int32_t block_tokens = 0;
+  for (const auto& device : devices) block_tokens = std::max(block_tokens, device->kv_block_tokens());
+  std::unique_ptr<Executor> executor(new Executor({options.n_rows, options.n_logit_rows, options.n_sequences,
+                                                   blocks_per_sequence(options.n_ctx, block_tokens)}));
   executor->block_tokens_ = block_tokens;
   executor->n_vocab_ = files.config.n_vocab;
-
-  const Graph graph = build_model_graph(files.config, files.weights, {1, 1});
-  DUNLIN_ASSIGN_OR_RETURN(executor->weights_,
-                          WeightStore::create(graph, files.weights, *executor->device_, progress));
-  DUNLIN_ASSIGN_OR_RETURN(executor->kv_cache_,
-                          executor->device_->create_kv_cache(kv_spec(files.config, options.kv_type),
-                                                             n_blocks * options.n_sequences + 1));
-  DUNLIN_RETURN_IF_ERROR(executor->compile_buckets(files, options));
+  executor->n_embd_ = files.config.n_embd;
+  const Status loaded = executor->load(files, placement, std::move(devices), options, progress);
+  if (loaded.code() == StatusCode::kResourceExhausted)
+    return Status::exhausted(loaded.message(), "; planned was:\n", placement_table(placement), "\n",
+                             what_to_do(placement));
+  if (!loaded.is_ok()) return loaded;
+  executor->placement_ = std::move(placement);
   return executor;
 }
 
-Status Executor::compile_buckets(const ModelFiles& files, const ExecutorOptions& options) {
-  const PlanBindings bindings{weights_.bindings(), kv_cache_.get(), inputs_.capacity().n_blocks_per_sequence,
-                              inputs_.capacity().n_sequences};
-  // Each bucket has its own workspace, so that decode touches little memory.
-  std::vector<int32_t> sizes;
-  for (const int32_t n : device_->bucket_rows())
-    if (n < options.n_rows && !options.observer) sizes.push_back(n);
-  sizes.push_back(options.n_rows);
-  for (const int32_t n_rows : sizes) {
-    Bucket bucket;
-    bucket.graph = build_model_graph(files.config, files.weights, bucket_capacity(n_rows, options));
-    if (options.fuse)
-      run_passes(bucket.graph,
-                 [&](const Graph& g, const Node& n) { return device_->supports(g, n, nullptr); });
-    DUNLIN_RETURN_IF_ERROR(verify_graph(bucket.graph));
-    DUNLIN_ASSIGN_OR_RETURN(bucket.plan, device_->compile(bucket.graph, bindings,
-                                                          {options.n_choosable_tokens, options.observer}));
-    buckets_.push_back(std::move(bucket));
+Status Executor::load(const ModelFiles& files, const Placement& placement,
+                      std::vector<std::shared_ptr<Device>> devices, const ExecutorOptions& options,
+                      const LoadProgress& progress) {
+  std::vector<uint64_t> part_bytes;
+  uint64_t total_bytes = 0, done_bytes = 0;
+  for (const PlacedPart& part : placement.parts) {
+    DUNLIN_ASSIGN_OR_RETURN(const Graph graph, slice_graph(files, part.slice, {1, 1}));
+    part_bytes.push_back(file_bytes(graph, files.weights));
+    total_bytes += part_bytes.back();
+  }
+  for (size_t i = 0; i < devices.size(); ++i) {
+    const ModelSlice& slice = placement.parts[i].slice;
+    const PartOptions part_options{inputs_.capacity(),
+                                   block_tokens_,
+                                   options.n_choosable_tokens,
+                                   kv_spec(files.config, options.kv_type, slice),
+                                   options.fuse,
+                                   options.observer};
+    const PartGraph graph = [&](GraphCapacity capacity) { return slice_graph(files, slice, capacity); };
+    DUNLIN_ASSIGN_OR_RETURN(auto part,
+                            ModelPart::create(std::move(devices[i]), graph, files.weights, part_options,
+                                              progress_behind(progress, done_bytes, total_bytes)));
+    done_bytes += part_bytes[i];
+    parts_.push_back(std::move(part));
   }
   return Status::ok();
 }
 
-const Executor::Bucket& Executor::bucket_for(int32_t n_rows) const {
-  for (const Bucket& bucket : buckets_)
-    if (n_rows <= bucket.graph.capacity.n_rows) return bucket;
-  check_failed(__FILE__, __LINE__, "a bucket holds the step", "");
-}
-
 Status Executor::start() {
   DUNLIN_CHECK(inputs_.n_rows() > 0);
-  running_ = bucket_for(inputs_.n_rows()).plan.get();
-  return running_->start(inputs_);
+  for (size_t i = 0; i + 1 < parts_.size(); ++i) {
+    DUNLIN_RETURN_IF_ERROR(parts_[i]->start(inputs_));
+    DUNLIN_RETURN_IF_ERROR(parts_[i]->wait());
+    const std::span<float> to = parts_[i + 1]->hidden(inputs_);
+    const size_t n = size_t(inputs_.n_rows()) * size_t(n_embd_);
+    std::ranges::copy(parts_[i]->result().first(n), to.begin());
+  }
+  return parts_.back()->start(inputs_);
 }
 
 Status Executor::wait() {
-  DUNLIN_RETURN_IF_ERROR(running_->wait());
+  DUNLIN_RETURN_IF_ERROR(parts_.back()->wait());
   take_results();
   return Status::ok();
 }
 
 Result<StepTimes> Executor::measure(int32_t repeats) {
   DUNLIN_CHECK(inputs_.n_rows() > 0 && repeats > 0);
-  running_ = bucket_for(inputs_.n_rows()).plan.get();
-  DUNLIN_ASSIGN_OR_RETURN(StepTimes times, running_->measure(inputs_, repeats));
+  if (parts_.size() > 1)
+    return Status::unsupported("a model that is split over devices has no profile; choose one with --device");
+  DUNLIN_ASSIGN_OR_RETURN(StepTimes times, parts_[0]->measure(inputs_, repeats));
   take_results();
   return times;
 }
 
 void Executor::take_results() {
-  logits_ = running_->logits().subspan(0, size_t(inputs_.n_logit_rows()) * size_t(n_vocab_));
-  tokens_ = running_->tokens();
+  const ModelPart& last = *parts_.back();
+  logits_ = last.result().subspan(0, size_t(inputs_.n_logit_rows()) * size_t(n_vocab_));
+  tokens_ = last.tokens();
 }
 
 Status Executor::run() {
@@ -129,10 +176,41 @@ Status Executor::run() {
   return wait();
 }
 
-uint64_t Executor::workspace_bytes() const {
-  uint64_t bytes = 0;
-  for (const Bucket& bucket : buckets_) bytes += bucket.plan->workspace_bytes();
-  return bytes;
+DeviceInfo Executor::device_info() const {
+  DeviceInfo info = parts_.back()->device().info();
+  if (parts_.size() == 1) return info;
+  info.id = info.name = info.detail = "";
+  for (const auto& part : parts_) {
+    const DeviceInfo& own = part->device().info();
+    const char* const plus = part == parts_.front() ? "" : "+";
+    info.id += plus + own.id;
+    info.name += str_cat(plus, own.name);
+    info.detail += str_cat(*plus != 0 ? "; " : "", own.id, ": ", own.detail);
+    info.n_threads = std::max(info.n_threads, own.n_threads);
+  }
+  // The parts before the last must have ended before a step can begin.
+  info.runs_ahead = false;
+  return info;
+}
+
+Device::Roofline Executor::measure_roofline() {
+  if (parts_.size() == 1) return parts_[0]->device().measure_roofline();
+  // A step takes the sum of the parts' times, so each ceiling counts by the part's share of the work.
+  double bytes = 0, macs = 0, read_time = 0, multiply_time = 0;
+  for (const auto& part : parts_) {
+    const Device::Roofline own = part->device().measure_roofline();
+    const auto part_bytes = double(weight_bytes_per_token(part->graph_for(1)));
+    const auto part_macs = double(macs_per_token(part->graph_for(1)));
+    bytes += part_bytes, macs += part_macs;
+    // A part without products, the embedding alone, needs no probe for them.
+    if (part_bytes > 0) read_time += part_bytes / own.read_gb_s;
+    if (part_macs > 0) multiply_time += part_macs / own.int8_tops;
+  }
+  Device::Roofline roofline;
+  roofline.read_gb_s = bytes / read_time;
+  roofline.int8_tops = macs / multiply_time;
+  roofline.int8_instruction = "of the parts together";
+  return roofline;
 }
 
 }  // namespace dunlin

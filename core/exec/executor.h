@@ -1,6 +1,6 @@
-// Executor: runs steps of one model on one device. Owns the device, the weights, the KV cache and one plan
-// per capacity bucket, all made before the first step: a step allocates nothing and compiles nothing, however
-// long the context. Used by one thread.
+// Executor: runs steps of one model on one device, or on several that have consecutive layers each.
+// Everything is made before the first step: a step allocates nothing and compiles nothing, however long the
+// context. Used by one thread.
 #pragma once
 
 #include <memory>
@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "core/base/log.h"
+#include "core/exec/model_part.h"
 #include "core/exec/placement.h"
-#include "core/exec/weight_store.h"
 #include "core/model/model_files.h"
 
 namespace dunlin {
 
-struct ExecutorOptions {
-  std::string device = "auto";
+struct ExecutorOptions : PlacementRequest {
   int32_t n_threads = 0;           // 0: the device decides
   int32_t n_threads_prefill = 0;   // 0: as n_threads
   int32_t n_ctx = 0;               // positions of one sequence, at least 1
@@ -24,15 +23,17 @@ struct ExecutorOptions {
   int32_t n_logit_rows = 1;        // of the largest step
   int32_t n_choosable_tokens = 0;  // ids that the device may choose; 0: all
   KvType kv_type = KvType::kF16;
-  bool pack_cache = false;        // keep packed weights in a file for the next start
+  bool pack_cache = false;        // keep packed weights in a file for the next start; not of a model in parts
   std::string pack_cache_folder;  // where the model's folder cannot be written; empty: nowhere
   bool fuse = true;               // off: every op of the model is a node of its own
-  NodeObserver observer;          // verification only: one bucket, every node reported
+  // Verification only, of a model in one part: one bucket, every node reported.
+  NodeObserver observer;
 };
 
 class Executor {
  public:
-  // files must outlive the call only: nothing of them is used afterwards.
+  // files must outlive the call only: nothing of them is used afterwards. Where a device has no memory left,
+  // the error holds the plan of what needed how much, and nothing of the model stays on any device.
   static Result<std::unique_ptr<Executor>> create(const ModelFiles& files, const Registry& registry,
                                                   const ExecutorOptions& options, const Log& log,
                                                   const LoadProgress& progress);
@@ -40,6 +41,7 @@ class Executor {
   // The step that start() takes: clear it, fill it, start it. Where the device runs ahead, a second may be
   // filled and started before the first is waited for, if it has as many rows.
   StepInputs& inputs() { return inputs_; }
+  // Returns once the last part has started: all others have then ended.
   Status start();
   Status wait();
   Status run();
@@ -50,44 +52,39 @@ class Executor {
   // The device's choice by logit row of the last step waited for; empty where it makes none.
   std::span<const int32_t> tokens() const { return tokens_; }
 
-  void copy_block(int32_t from, int32_t to) { kv_cache_->copy_block(from, to); }
+  // Of every part's cache.
+  void copy_block(int32_t from, int32_t to) {
+    for (const auto& part : parts_) part->copy_block(from, to);
+  }
   int32_t block_tokens() const { return block_tokens_; }
-  int32_t n_blocks() const { return kv_cache_->n_blocks(); }
+  int32_t n_blocks() const {
+    return inputs_.capacity().n_blocks_per_sequence * inputs_.capacity().n_sequences + 1;
+  }
   int64_t n_vocab() const { return n_vocab_; }
 
-  const std::string& placement_reason() const { return placement_; }
-  Device& device() { return *device_; }
-  const DeviceInfo& device_info() const { return device_->info(); }
-  uint64_t weight_bytes() const { return weights_.bytes(); }
-  uint64_t kv_bytes() const { return kv_cache_->bytes(); }
-  uint64_t workspace_bytes() const;
-  // Graph and phases of the bucket that holds n_rows rows.
-  const Graph& graph_for(int32_t n_rows) const { return bucket_for(n_rows).graph; }
-  std::vector<PhaseReport> report_for(int32_t n_rows) const { return bucket_for(n_rows).plan->report(); }
+  const Placement& placement() const { return placement_; }
+  // In the order of the layers; the last gives the logits.
+  std::span<const std::unique_ptr<ModelPart>> parts() const { return parts_; }
+  // What the parts are as one device: the last one's, but it never runs ahead of the others.
+  DeviceInfo device_info() const;
+  // Ceilings of the devices, measured now, as they are for parts that run one after the other.
+  Device::Roofline measure_roofline();
 
  private:
-  struct Bucket {
-    Graph graph;
-    std::unique_ptr<Plan> plan;
-  };
-
   explicit Executor(StepCapacity capacity) : inputs_(capacity) {}
-  Status compile_buckets(const ModelFiles& files, const ExecutorOptions& options);
-  const Bucket& bucket_for(int32_t n_rows) const;
+  Status load(const ModelFiles& files, const Placement& placement,
+              std::vector<std::shared_ptr<Device>> devices, const ExecutorOptions& options,
+              const LoadProgress& progress);
   void take_results();
 
-  // In this order: plans, cache and weights go before their device.
-  std::unique_ptr<Device> device_;
-  WeightStore weights_;
-  std::unique_ptr<KvCache> kv_cache_;
-  std::vector<Bucket> buckets_;  // smallest capacity first
+  std::vector<std::unique_ptr<ModelPart>> parts_;
+  Placement placement_;
   StepInputs inputs_;
-  Plan* running_ = nullptr;  // of the last start()
   std::span<float> logits_;
   std::span<const int32_t> tokens_;
-  std::string placement_;
   int32_t block_tokens_ = 0;
   int64_t n_vocab_ = 0;
+  int64_t n_embd_ = 0;  // of the hidden rows between two parts
 };
 
 }  // namespace dunlin

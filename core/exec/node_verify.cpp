@@ -20,7 +20,8 @@ Result<Observed> observe(const ModelFiles& files, const Registry& registry, cons
                          std::span<const int32_t> tokens, const Log& log) {
   Observed observed;
   ExecutorOptions options;
-  options.device = device;
+  // In one part, whatever fits where: nodes are compared by their number.
+  options.parts = {{device, int32_t(files.config.n_layer)}};
   options.n_ctx = options.n_rows = int32_t(tokens.size());
   options.observer = [&](int32_t node, std::span<const std::span<const float>> outputs) {
     observed.nodes.resize(std::max(observed.nodes.size(), size_t(node) + 1));
@@ -34,7 +35,7 @@ Result<Observed> observe(const ModelFiles& files, const Registry& registry, cons
   DUNLIN_CHECK(executor->inputs().add_sequence(tokens, 0, blocks));
   DUNLIN_CHECK(executor->inputs().want_logits(int32_t(tokens.size()) - 1));
   DUNLIN_RETURN_IF_ERROR(executor->run());
-  const Graph& graph = executor->graph_for(options.n_rows);
+  const Graph& graph = executor->parts()[0]->graph_for(options.n_rows);
   for (const Node& node : graph.nodes) {
     observed.names.push_back(node.name);
     observed.texts.push_back(print_node(graph, node));

@@ -78,9 +78,10 @@ Result<StepProfile> profile_step(Executor& executor, const ProfileOptions& optio
     DUNLIN_CHECK(inputs.add_sequence(random.take(options.n_rows), options.depth, of_sequence));
   want_last_rows(inputs, executor.device_info().chooses_tokens);
   StepProfile profile;
-  const Device::Counters before = executor.device().counters();
+  const Device& device = executor.parts().front()->device();
+  const Device::Counters before = device.counters();
   DUNLIN_RETURN_IF_ERROR(executor.run());
-  profile.counters = difference(executor.device().counters(), before);
+  profile.counters = difference(device.counters(), before);
   const std::vector<int32_t> expected = chosen_tokens(executor);
   DUNLIN_ASSIGN_OR_RETURN(profile.times, executor.measure(options.n_repeats));
   profile.same_tokens = chosen_tokens(executor) == expected;

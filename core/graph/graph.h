@@ -25,7 +25,8 @@ enum class ValueKind : uint8_t {
   kOutput,     // the step's result
 };
 
-enum class StepField : uint8_t { kTokens, kPositions, kLogitRows, kNone };
+// kHidden: not in StepInputs but in the plan's own memory, Plan::hidden().
+enum class StepField : uint8_t { kTokens, kPositions, kLogitRows, kHidden, kNone };
 
 struct Value {
   ValueKind kind = ValueKind::kTemp;
@@ -57,7 +58,9 @@ struct Graph {
   std::vector<Node> nodes;  // in execution order
   std::vector<std::string> weight_names;
   std::vector<std::vector<float>> constants;
-  ValueId logits = kNoValue;  // [R, V]
+  // The result: [R, V]; of a part that another continues (split.h), the hidden rows [T, D].
+  ValueId logits = kNoValue;
+  ValueId hidden = kNoValue;  // of a part that continues another: that one's hidden rows [T, D]
 
   const Value& value(ValueId id) const { return values[size_t(id)]; }
   template <typename Attrs>

@@ -111,6 +111,18 @@ bool is_logit_row_value(const Graph& graph, ValueId value) {
   return false;
 }
 
+int64_t macs_per_token(const Graph& graph) {
+  int64_t macs = 0;
+  for (const Node& node : graph.nodes) macs += op_cost(graph, node, 1).macs;
+  return macs;
+}
+
+int64_t result_macs_per_token(const Graph& graph) {
+  for (const Node& node : graph.nodes)
+    if (!node.outputs.empty() && node.outputs[0] == graph.logits) return op_cost(graph, node, 1).macs;
+  return 0;
+}
+
 int64_t weight_bytes_per_token(const Graph& graph) {
   int64_t bytes = 0;
   for (const Node& node : graph.nodes) bytes += op_cost(graph, node, 1).weight_bytes;

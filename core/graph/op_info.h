@@ -23,6 +23,11 @@ OpCost op_cost(const Graph& graph, const Node& node, int64_t n_rows);
 // Rows of a node's output in a step with n_rows rows and n_logit_rows logit rows.
 bool is_logit_row_value(const Graph& graph, ValueId value);
 
+// Multiply-adds of one token of decode in matrix products: all of them, and those of the node that makes the
+// graph's result.
+int64_t macs_per_token(const Graph& graph);
+int64_t result_macs_per_token(const Graph& graph);
+
 // Weight bytes that one token of decode reads: every weight of the graph, of an embedding table one row.
 int64_t weight_bytes_per_token(const Graph& graph);
 

@@ -59,7 +59,8 @@ std::string print_graph(const Graph& graph) {
   std::string text =
       str_cat("graph rows=", graph.capacity.n_rows, " logit_rows=", graph.capacity.n_logit_rows, "\n");
   for (const Node& node : graph.nodes) text += print_node(graph, node) + "\n";
-  return text + str_cat("logits %", graph.logits, "\n");
+  return text +
+         str_cat(is_logit_row_value(graph, graph.logits) ? "logits %" : "result %", graph.logits, "\n");
 }
 
 }  // namespace dunlin

@@ -37,6 +37,8 @@ Status verify_node(const Graph& graph, const Node& node, std::vector<bool>& writ
 }  // namespace
 
 Status verify_graph(const Graph& graph) {
+  if (graph.hidden != kNoValue && graph.value(graph.hidden).field != StepField::kHidden)
+    return Status::internal("the hidden input %", graph.hidden, " is no step input");
   std::vector<bool> written(graph.values.size(), false);
   for (const Node& node : graph.nodes) DUNLIN_RETURN_IF_ERROR(verify_node(graph, node, written));
   if (graph.logits == kNoValue || !written[size_t(graph.logits)])

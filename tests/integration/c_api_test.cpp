@@ -1,6 +1,7 @@
 // The C boundary: bad arguments are answered, never crashed on.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstddef>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -42,6 +43,33 @@ TEST_CASE("a struct_size that cannot be is refused, a smaller one keeps defaults
   options.struct_size = 8;
   CHECK(dunlin_model_open(kModel, &options, &model) == DUNLIN_OK);
   dunlin_model_free(model);
+}
+
+TEST_CASE(
+    "layers go where they fit unless something else is asked for, also by programs that know no better") {
+  CHECK(dunlin::engine_options().n_gpu_layers == -1);
+  CHECK(dunlin::engine_options().require_gpu == 0);
+  const dunlin::Model model(kModel);
+  dunlin_engine_options options = dunlin::engine_options();
+  options.n_ctx = 64;
+  options.n_gpu_layers = 0;
+  const std::string described = dunlin::Engine(model, options).describe_json();
+  CHECK(described.find("\"first_layer\": 0") != std::string::npos);
+  CHECK(described.find("\"n_layer\": 4") != std::string::npos);
+  options.n_gpu_layers = -2;
+  dunlin_engine* engine = nullptr;
+  const auto create = [&] { return dunlin_engine_create(model.get(), &options, &engine); };
+  CHECK(create() == DUNLIN_INVALID_ARGUMENT);
+  CHECK(error().find("n_gpu_layers") != std::string::npos);
+  // A program that was built before there were these fields: what stands in their place is not read.
+  options.struct_size = offsetof(dunlin_engine_options, n_gpu_layers);
+  CHECK(create() == DUNLIN_OK);
+  dunlin_engine_free(engine);
+  options = dunlin::engine_options();
+  options.n_ctx = 64;
+  options.device = "cpu";
+  options.require_gpu = 1;
+  CHECK(create() == DUNLIN_INVALID_ARGUMENT);
 }
 
 TEST_CASE("the pack cache is off unless asked for, and a model in memory has none") {

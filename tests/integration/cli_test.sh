@@ -33,6 +33,24 @@ expect_exit 4 run -m no-such-file.gguf -p x
 expect_exit 4 run -m README.md -p x
 expect_exit 3 run -c 4 -p "a prompt of more than four tokens, surely"
 expect_exit 1 run --device cuda:9
+expect_exit 2 run -ngl some -p x
+expect_exit 2 run -ngl -1 -p x
+expect_exit 2 run -ngl 2 --device cpu -p x
+expect_exit 2 run --require-gpu --device cpu -p x
+expect_exit 2 run --require-gpu -ngl 2 -p x
+expect_exit 2 verify -ngl 2 -p x
+expect_exit 2 verify --require-gpu -p x
+expect_exit 0 run -ngl 0 -n 4 -p x
+expect_exit 0 bench -ngl auto -p 0 -n 2 -r 1
+if "$dunlin" devices -o json | grep -q '"kind": "gpu"'; then
+  expect_exit 0 run --require-gpu -n 4 -p x
+  expect_exit 0 run -ngl 2 -n 4 -p x
+  expect_output 'part on cuda:0' inspect --graph -ngl 2
+  expect_output '"device": "cpu:[a-z0-9_]*[+]cuda:0"' bench -ngl 2 -p 16 -n 4 -r 1 -o json
+else
+  echo "no GPU here: only that --require-gpu fails is tested"
+  expect_exit 3 run --require-gpu -p x
+fi
 expect_exit 2 ppl -f no-such-text
 expect_output '^Once upon a time there was' run -n 8 --temp 0
 expect_output '"id": "cpu:generic"' devices -o json

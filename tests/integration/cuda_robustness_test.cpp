@@ -138,13 +138,13 @@ TEST_CASE("a thousand decoding steps ask the driver for nothing but their start"
   for (const bool wants_logits : {false, true}) {
     for (const int32_t n : {1, kSequences}) {
       const auto executor = open_executor(*model, kSteps, n, 64);
-      const Device::Counters before = executor->device().counters();
+      const Device::Counters before = executor->parts().front()->device().counters();
       for (int32_t position = 0; position < kSteps; ++position) {
         const std::vector<int32_t> tokens(size_t(n), 5 + position % 4000);
         fill_decode(*executor, position, tokens, wants_logits);
         REQUIRE(executor->run().is_ok());
       }
-      const Device::Counters after = executor->device().counters();
+      const Device::Counters after = executor->parts().front()->device().counters();
       INFO(n << " sequences, logits on the host: " << wants_logits);
       CHECK(before.n_allocations > 0);  // it counts
       CHECK(before.n_graphs > 0);
@@ -162,7 +162,7 @@ TEST_CASE("steps started ahead of the last one's tokens ask the driver for no mo
   constexpr int32_t kSteps = 1000;
   const auto model = open_model(kFairyGguf);
   const auto executor = open_executor(*model, kSteps, 1, 1);
-  const Device::Counters before = executor->device().counters();
+  const Device::Counters before = executor->parts().front()->device().counters();
   fill_decode(*executor, 0, {3054}, false);
   REQUIRE(executor->start().is_ok());
   for (int32_t position = 1; position < kSteps; ++position) {
@@ -172,7 +172,7 @@ TEST_CASE("steps started ahead of the last one's tokens ask the driver for no mo
     REQUIRE(executor->tokens()[0] >= 0);
   }
   REQUIRE(executor->wait().is_ok());
-  const Device::Counters after = executor->device().counters();
+  const Device::Counters after = executor->parts().front()->device().counters();
   CHECK(after.n_allocations == before.n_allocations);
   CHECK(after.n_frees == before.n_frees);
   CHECK(after.n_graphs == before.n_graphs);

@@ -61,10 +61,11 @@ class Counter final : public GenerationListener {
 
 }  // namespace
 
-TEST_CASE("decoding allocates nothing, over block borders, greedy and sampled") {
+TEST_CASE("decoding allocates nothing, over block borders, greedy and sampled, in one part and in two") {
   const auto model = open_model(kFairyGguf);
   EngineOptions options;
   options.n_ctx = 512;
+  options.parts = GENERATE(std::vector<PartRequest>{}, std::vector<PartRequest>{{"cpu", 1}, {"cpu", 3}});
   const auto engine = open_engine(model, options);
   for (const float temperature : {0.0f, 0.9f}) {
     GenerationRequest request = greedy_request({3054, 585, 261}, 400);

@@ -35,6 +35,7 @@ class AheadPlan final : public Plan {
     return Status::ok();
   }
   std::span<float> logits() override { return plan_->logits(); }
+  std::span<float> hidden() override { return plan_->hidden(); }
   std::span<const int32_t> tokens() const override { return tokens_; }
   std::vector<PhaseReport> report() const override { return plan_->report(); }
 
@@ -71,7 +72,9 @@ class AheadPlan final : public Plan {
 class AheadDevice final : public Device {
  public:
   AheadDevice(DeviceInfo info, std::unique_ptr<Device> device)
-      : info_(std::move(info)), device_(std::move(device)) {}
+      : info_(std::move(info)), device_(std::move(device)) {
+    info_.n_threads = device_->info().n_threads;
+  }
 
   const DeviceInfo& info() const override { return info_; }
   int32_t kv_block_tokens() const override { return device_->kv_block_tokens(); }

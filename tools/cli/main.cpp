@@ -1,8 +1,23 @@
 // dunlin: run language models from the command line. stdout holds only the result; everything else goes to
 // stderr.
+#include <string_view>
+#include <vector>
+
 #include "commands/commands.h"
 #include "exit_code.h"
 #include "interrupt.h"
+
+namespace {
+
+// llama.cpp's -ngl has three letters, which CLI11 would read as -n with a value.
+std::vector<const char*> spelled_out(int argc, const char* const* argv) {
+  std::vector<const char*> arguments(argv, argv + argc);
+  for (const char*& argument : arguments)
+    if (std::string_view(argument) == "-ngl") argument = "--gpu-layers";
+  return arguments;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace dunlin::cli;
@@ -22,7 +37,7 @@ int main(int argc, char** argv) {
   add_synth_command(app);
   add_version_command(app);
   try {
-    app.parse(argc, argv);
+    app.parse(argc, spelled_out(argc, argv).data());
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kExitOk : kExitUsage;
   } catch (...) {

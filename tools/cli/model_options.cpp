@@ -56,6 +56,12 @@ void add_model_file_flags(CLI::App& app, ModelFlags& flags) {
 
 void add_engine_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--device", flags.device, "device id, see 'dunlin devices'")->capture_default_str();
+  app.add_option("--gpu-layers,--n-gpu-layers", flags.n_gpu_layers,
+                 "or -ngl: layers on the GPU, counted from the last, with the head; auto: all that fit")
+      ->check([](const std::string& text) { return text == "auto" ? "" : CLI::Range(0, 1 << 20)(text); })
+      ->type_name("N|auto")
+      ->capture_default_str();
+  app.add_flag("--require-gpu", flags.require_gpu, "fail where a layer would not be on a GPU");
   app.add_option("-t,--threads", flags.n_threads, "threads (0: one a core)")->check(CLI::Range(0, 1024));
   app.add_option("--threads-batch", flags.n_threads_prefill, "threads for prompts (0: as -t)")
       ->check(CLI::Range(0, 1024));
@@ -89,6 +95,8 @@ Engine open_engine(const Model& model, const ModelFlags& flags, int32_t n_sequen
   ProgressLine progress("loading");
   dunlin_engine_options options = engine_options();
   options.device = flags.device.c_str();
+  options.n_gpu_layers = flags.n_gpu_layers == "auto" ? -1 : std::stoi(flags.n_gpu_layers);
+  options.require_gpu = flags.require_gpu;
   options.n_threads = flags.n_threads;
   options.n_threads_prefill = flags.n_threads_prefill;
   options.n_ctx = flags.n_ctx;

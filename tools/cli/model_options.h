@@ -11,6 +11,8 @@ namespace dunlin::cli {
 struct ModelFlags {
   std::string path;  // empty: the default model
   std::string device = "auto";
+  std::string n_gpu_layers = "auto";
+  bool require_gpu = false;
   int32_t n_threads = 0;
   int32_t n_threads_prefill = 0;
   int32_t n_ctx = 0;

@@ -119,17 +119,23 @@ typedef struct dunlin_engine_options {
   void* progress_user_data;
   int32_t pack_cache;            /* 0; 1 keeps packed weights in a file beside the model for the next start */
   const char* pack_cache_folder; /* NULL; with pack_cache, where the model's folder cannot be written */
+  int32_t n_gpu_layers;          /* -1: all that fit; else the last so many, with the head, go to a GPU */
+  int32_t require_gpu;           /* 0; 1 fails where a layer would not be on a GPU */
 } dunlin_engine_options;
 DUNLIN_API void dunlin_engine_options_init(dunlin_engine_options* options);
 
-/* Loads the weights onto the device. options may be NULL. */
+/* Loads the weights onto the device, or the last layers onto a GPU and the others onto the CPU where the GPU
+ * does not hold all. What fits nowhere is DUNLIN_RESOURCE_EXHAUSTED with the plan: what needs how much, and
+ * what is free; nothing stays loaded. options may be NULL. */
 DUNLIN_API dunlin_status dunlin_engine_create(const dunlin_model* model, const dunlin_engine_options* options,
                                               dunlin_engine** out);
 /* Ends all requests as cancelled and waits for the engine's thread. Not from a callback. */
 DUNLIN_API void dunlin_engine_free(dunlin_engine* engine);
 
-/* {device, device_name, placement, n_ctx, n_sequences, n_batch, weight_bytes, kv_bytes, workspace_bytes,
- * bytes_per_token, macs_per_token}. *text is the caller's. */
+/* {device, device_name, placement, parts [{device, first_layer, n_layer, weight_bytes, kv_bytes,
+ * workspace_bytes}], n_ctx, n_sequences, n_batch, weight_bytes, kv_bytes, workspace_bytes, bytes_per_token,
+ * macs_per_token}. placement says what went where, and why; device joins the parts' with '+'. *text is the
+ * caller's. */
 DUNLIN_API dunlin_status dunlin_engine_describe_json(const dunlin_engine* engine, char** text);
 /* Graph and chosen kernels of steps with n_rows rows, as text for people. *text is the caller's. */
 DUNLIN_API dunlin_status dunlin_engine_plan_text(const dunlin_engine* engine, int32_t n_rows, char** text);

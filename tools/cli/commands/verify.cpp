@@ -23,6 +23,10 @@ std::string describe(const Json& error) {
 }
 
 void verify(const VerifyFlags& flags) {
+  if (flags.model.n_gpu_layers != "auto" || flags.model.require_gpu)
+    throw UsageError(
+        "verify runs the whole model on one device, which --device names; leave out -ngl and "
+        "--require-gpu");
   const Model model = open_model(flags.model);
   const std::string device = flags.model.device == "auto" ? "cpu" : flags.model.device;
   const std::string text = model.verify_json(device, model.tokenize(flags.prompt));
