@@ -211,6 +211,7 @@ TEST_CASE("a card without memory is an error that says so, and loses none") {
   const Card card;
   const auto model = open_model(kFairyGguf);
   EngineOptions large = on_card();  // 4.3 GB of keys and values
+  large.require_gpu = true;         // or the CPU would take what does not fit
   large.n_ctx = 8192;
   large.n_sequences = 256;
   const auto open = [&](const EngineOptions& options) {
@@ -226,8 +227,8 @@ TEST_CASE("a card without memory is an error that says so, and loses none") {
     const Status status = open(large);
     INFO(status.message());
     CHECK(status.code() == StatusCode::kResourceExhausted);
-    CHECK(status.message().find("the KV cache") != std::string::npos);
-    CHECK(status.message().find("bytes are free") != std::string::npos);
+    CHECK(status.message().find("KV cache") != std::string::npos);
+    CHECK(status.message().find("free") != std::string::npos);
     CHECK(card.free_bytes() == before);
   }
   CHECK(open(on_card()).is_ok());  // there is room for this one

@@ -121,6 +121,7 @@ EngineOptions small_options() {
   EngineOptions options;
   options.n_ctx = 256;
   options.n_batch = 32;
+  options.n_threads = 2;  // each has a workspace, and the card of the tests is small
   return options;
 }
 
