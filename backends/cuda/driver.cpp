@@ -63,7 +63,7 @@ Status Driver::status(CUresult result, std::string_view what) const {
     case CUDA_ERROR_DEVICE_UNAVAILABLE:
       return {
           StatusCode::kDeviceLost,
-          str_cat(message, "; the device's context is lost: close every engine on it, then open a new one")};
+          str_cat(message, "; the device is lost to this process: start it again, or use another device")};
     default:
       return Status::internal(message);
   }

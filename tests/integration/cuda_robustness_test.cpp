@@ -249,7 +249,7 @@ TEST_CASE("a card that is full to the last is an error, too") {
   CHECK(Engine::create(model, make_builtin_registry(), on_card(), Log()).is_ok());
 }
 
-TEST_CASE("a lost context ends its requests as such, and a new engine works") {
+TEST_CASE("a lost context ends its requests as such, and the process goes on without the card") {
   if (!has_device("a lost context")) return;
   const auto model = open_model(kFairyGguf);
   const std::vector<int32_t> expected = [&] {
@@ -276,11 +276,18 @@ TEST_CASE("a lost context ends its requests as such, and a new engine works") {
     CHECK(outcome.tokens.size() < 1000);
     // What is asked of it from here on fails in the same way, and at once.
     CHECK(run(*engine, tale(8)).result.status.code() == StatusCode::kDeviceLost);
-    // While anybody holds the dead context, the card cannot be opened; nobody's handles are pulled away.
-    const auto early = Engine::create(model, make_builtin_registry(), on_card(), Log());
-    CHECK(early.status().code() == StatusCode::kDeviceLost);
   }
   engine.reset();
-  engine = open_engine(model, on_card());
-  CHECK(run(*engine, tale(32)).tokens == expected);
+  // What the driver makes of it is its own: it may give the card back, or say that this process has lost it.
+  const auto again = Engine::create(model, make_builtin_registry(), on_card(), Log());
+  if (again.is_ok()) {
+    CHECK(run(**again, tale(32)).tokens == expected);
+  } else {
+    INFO(again.message());
+    CHECK(again.status().code() == StatusCode::kDeviceLost);
+    CHECK(again.message().find("start it again") != std::string::npos);
+  }
+  EngineOptions on_cpu;
+  on_cpu.device = "cpu";
+  CHECK(run(*open_engine(model, on_cpu), tale(32)).tokens.size() == 32);
 }
