@@ -57,7 +57,7 @@ class CudaDevice final : public Device {
     uploader_.reset();
     DUNLIN_ASSIGN_OR_RETURN(LoweredPlan lowered, lower(graph, bindings, *context_, *kernels_,
                                                        {shared_scratch_, options.observer != nullptr,
-                                                        options.n_choosable_tokens}));
+                                                        options.n_choosable_tokens, use_graph_}));
     return CudaPlan::create(*context_, graph, std::move(lowered), host_logits_, use_graph_, options.observer);
   }
   Roofline measure_roofline() override;

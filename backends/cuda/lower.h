@@ -36,6 +36,7 @@ struct LowerOptions {
   SharedScratch& shared_scratch;
   bool observed = false;  // every node by itself
   int32_t n_choosable_tokens = 0;
+  bool may_wait = true;  // CTAs for one another; off, a kernel's last does what they would share
 };
 
 bool can_lower(const Graph& graph, const Node& node, std::string* why);

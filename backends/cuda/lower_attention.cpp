@@ -4,6 +4,12 @@
 #include "backends/cuda/lowering.h"
 
 namespace dunlin::cuda {
+namespace {
+
+// A few times what attention takes, so that nobody goes who need not.
+constexpr int32_t kPatienceCycles = 100'000;
+
+}  // namespace
 
 Status Lowering::lower_attention(size_t index) {
   const Node& node = graph_.nodes[index];
@@ -22,6 +28,7 @@ Status Lowering::lower_attention(size_t index) {
   // The decode kernel rotates whole heads.
   if (p.n_rot != 0 && p.n_rot != attrs.head_dim) shape.decode = {};
   p.n_splits = shape.n_splits;
+  p.patience = options_.may_wait ? kPatienceCycles : 0;
   if (shape.decode.function != nullptr) DUNLIN_RETURN_IF_ERROR(attention_scratch(p, attrs));
   const auto with_cost = [&](Launch launch) {
     launch.window = attrs.window;

@@ -140,6 +140,29 @@ TEST_CASE("two engines on one model do not disturb each other") {
   CHECK(tokens_of(by_a) == tokens_of(by_b));
 }
 
+TEST_CASE("engines with long contexts share a device and do not disturb each other") {
+  const auto model = open_model(kFairyGguf);
+  const auto prompt = encode(*model, read_text("tests/data/text/tales-valid.txt").substr(0, 2600).c_str());
+  REQUIRE(prompt.size() > 512);  // on a GPU: more than one CTA for a head
+  for (const std::string& device : device_ids()) {
+    if (device == "reference") continue;
+    INFO(device);
+    EngineOptions options = options_for(1);
+    options.device = device;
+    options.n_ctx = 1024;
+    const GenerationRequest request = greedy_request(prompt, 100);
+    const auto expected = run(*open_engine(model, options), request).tokens;
+    std::vector<std::unique_ptr<Engine>> engines;
+    for (int i = 0; i < 3; ++i) engines.push_back(open_engine(model, options));
+    Recorders recorders;
+    for (const auto& engine : engines) {
+      recorders.push_back(std::make_shared<Recorder>());
+      REQUIRE(engine->submit(request, recorders.back()).is_ok());
+    }
+    for (const auto& tokens : tokens_of(recorders)) CHECK(tokens == expected);
+  }
+}
+
 TEST_CASE("a request can be cancelled while it runs and while it waits") {
   const auto model = open_model(kFairyGguf);
   const auto engine = open_engine(model, options_for(1));

@@ -34,7 +34,7 @@ struct AttentionParams {
   float* partials;
   uint32_t* arrived;
   int32_t n_splits;
-  int32_t reserved;
+  int32_t patience;      // cycles that a CTA of attn_decode waits for those of its kv head
   RowEmission emission;  // attn_decode of a single row
 };
 static_assert(std::is_trivially_copyable_v<AttentionParams>);

@@ -109,6 +109,7 @@ struct Decode {
     QueryColumns<kHeadDim, kTiles> queries;
     New fresh;
     float peak[kDecodeWarps][8 * kTiles], sum[kDecodeWarps][8 * kTiles];
+    int verdict;  // Meeting::Verdict
   };
 
   const AttentionParams& p;
@@ -352,30 +353,38 @@ __device__ __forceinline__ Outputs4 merge_warps(const D& d, int i, int n_warps, 
   return out;
 }
 
-// What the CTAs of a kv head have counted, p.arrived.
+// The CTAs of a kv head, each of which has written its partial results. They wait for one another, but not
+// for ever: kernels of another engine may keep some of them from the device, which wait for theirs. Who has
+// lost patience goes, and the last to arrive, which needs nobody, then makes all outputs; who else does
+// writes the same.
 struct Meeting {
-  uint32_t* arrived;
-  uint32_t* left;
-  uint32_t n;  // CTAs
+  static constexpr uint32_t kGone = 0x10000, kArrivedMask = kGone - 1;
+  enum Verdict { kOwnShare, kAll, kNothing };
 
-  // Waits until all have written their partial results. All are on the device at once: where a kv head has
-  // more than one CTA, a grid has no more than there are SMs.
-  __device__ __forceinline__ void meet() const {
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      // What the CTA wrote, which the barrier has shown to this thread, before the count.
-      __threadfence();
-      atomicAdd(arrived, 1u);
+  uint32_t* arrived;  // CTAs that did, and kGone for each that went before all had
+  uint32_t* left;     // that have made their outputs
+  uint32_t n;
+  int32_t patience;  // cycles
+
+  // By one thread, behind a barrier.
+  __device__ __forceinline__ Verdict meet() const {
+    __threadfence();  // what the CTA wrote, which the barrier has shown to this thread, before the count
+    const uint32_t before = atomicAdd(arrived, 1u);
+    __threadfence();
+    if ((before & kArrivedMask) == n - 1) return before >= kGone ? kAll : kOwnShare;
+    const long long begin = clock64();
+    for (;;) {
       uint32_t seen;
-      do {
-        asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrived) : "memory");
-      } while (seen < n);
+      asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrived) : "memory");
+      if ((seen & kArrivedMask) == n) return kOwnShare;
+      if (clock64() - begin < patience) continue;
+      if (atomicCAS(arrived, seen, seen + kGone) == seen) return kNothing;
     }
-    __syncthreads();
   }
-  // The last to leave makes both zero again. By one thread that has met.
+  // The last to leave makes both zero again. By one thread that has met; nobody goes any more.
   __device__ __forceinline__ void leave() const {
-    if (atomicAdd(left, 1u) != n - 1) return;
+    const uint32_t n_gone = __ldcg(arrived) / kGone;
+    if (atomicAdd(left, 1u) + 1 + n_gone != n) return;
     *arrived = 0;
     *left = 0;
   }
@@ -529,9 +538,14 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   }
 
   const int n_ctas = min(int(gridDim.y), range.n_active);
-  const Meeting meeting{p.arrived + 2 * index, p.arrived + 2 * index + 1, uint32_t(n_ctas)};
-  meeting.meet();
-  merge_ranges(d, partials, stride, kHeadDim, range.n_active, int(blockIdx.y), n_ctas, finish);
+  const Meeting meeting{p.arrived + 2 * index, p.arrived + 2 * index + 1, uint32_t(n_ctas), p.patience};
+  __syncthreads();
+  if (threadIdx.x == 0) shared.verdict = meeting.meet();
+  __syncthreads();
+  if (shared.verdict == Meeting::kNothing) return;
+  const bool makes_all = shared.verdict == Meeting::kAll;
+  merge_ranges(d, partials, stride, kHeadDim, range.n_active, makes_all ? 0 : int(blockIdx.y),
+               makes_all ? 1 : n_ctas, finish);
   if (threadIdx.x == 0) meeting.leave();
 }
 
