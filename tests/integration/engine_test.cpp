@@ -63,6 +63,16 @@ std::vector<std::vector<int32_t>> run_all(Engine& engine, const Model& model, in
   return tokens_of(submit_all(engine, model, max_tokens, reuse));
 }
 
+// The text of a request on an engine of its own, and the rows that its steps had.
+uint64_t rows_of(const std::shared_ptr<const Model>& model, const char* device, GenerationRequest request,
+                 std::string& text) {
+  EngineOptions options = options_for(1);
+  options.device = device;
+  const auto engine = open_engine(model, options);
+  text = run(*engine, std::move(request)).text;
+  return engine->counters().n_rows;
+}
+
 }  // namespace
 
 TEST_CASE("a batch of eight gives the greedy text of eight single runs on every exact device") {
@@ -242,19 +252,12 @@ TEST_CASE("a stop string ends the text before it, across token borders") {
 TEST_CASE("a step that was started ahead is for nothing when the text ends before it") {
   const auto model = open_model(kFairyGguf);
   GenerationRequest request = greedy_request(encode(*model, kPrompts[0]), 40);
-  const auto rows_of = [&](const char* device, GenerationRequest asked, std::string& text) {
-    EngineOptions options = options_for(1);
-    options.device = device;
-    const auto engine = open_engine(model, options);
-    text = run(*engine, std::move(asked)).text;
-    return engine->counters().n_rows;
-  };
   std::string full, ahead;
   // The last of the wanted tokens is known to be the last.
-  CHECK(rows_of("cpu", request, full) == rows_of("ahead", request, ahead));
+  CHECK(rows_of(model, "cpu", request, full) == rows_of(model, "ahead", request, ahead));
   CHECK(full == ahead);
   request.stop = {full.substr(17, 6)};
-  CHECK(rows_of("cpu", request, full) + 1 == rows_of("ahead", request, ahead));
+  CHECK(rows_of(model, "cpu", request, full) + 1 == rows_of(model, "ahead", request, ahead));
   CHECK(full == ahead);
 }
 
@@ -319,21 +322,14 @@ TEST_CASE("a device that chooses tokens gives the texts of the host's sampler, i
 TEST_CASE("sampled sequences run ahead, too: only what a stop string cuts off is for nothing") {
   const auto model = open_model(kFairyGguf);
   GenerationRequest request = mixed_requests(*model, 3, false)[2];
-  const auto rows_of = [&](const char* device, GenerationRequest asked, std::string& text) {
-    EngineOptions options = options_for(1);
-    options.device = device;
-    const auto engine = open_engine(model, options);
-    text = run(*engine, std::move(asked)).text;
-    return engine->counters().n_rows;
-  };
   std::string full, ahead;
-  CHECK(rows_of("cpu", request, full) == rows_of(kAheadId, request, ahead));
+  CHECK(rows_of(model, "cpu", request, full) == rows_of(model, kAheadId, request, ahead));
   CHECK(full == ahead);
   request.stop = {full.substr(17, 6)};
-  CHECK(rows_of("cpu", request, full) + 1 == rows_of(kAheadId, request, ahead));
+  CHECK(rows_of(model, "cpu", request, full) + 1 == rows_of(model, kAheadId, request, ahead));
   CHECK(full == ahead);
   request.sampling.logit_bias = {{0, -1.0f}};  // the host samples: nothing is started ahead
-  CHECK(rows_of("cpu", request, full) == rows_of(kAheadId, request, ahead));
+  CHECK(rows_of(model, "cpu", request, full) == rows_of(model, kAheadId, request, ahead));
 }
 
 TEST_CASE("the same seed gives the same text in any batch, another seed another") {

@@ -9,7 +9,8 @@
 
 namespace dunlin::cuda {
 
-// Where a tile is read from: global memory, past L1, which is the activations'; or a copy in shared memory.
+// Where a tile is read from: global memory, past L1, which is the activations'; or, by PlainLoad, a copy in
+// shared memory.
 struct FromGlobal {
   static __device__ __forceinline__ uint4 load16(const uint8_t* p) {
     uint4 v;
@@ -17,11 +18,6 @@ struct FromGlobal {
                  : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
                  : "l"(p));
     return v;
-  }
-};
-struct FromShared {
-  static __device__ __forceinline__ uint4 load16(const uint8_t* p) {
-    return *reinterpret_cast<const uint4*>(p);
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include <cuda_fp16.h>
 
+#include "backends/cuda/device/early_load.cuh"
 #include "backends/cuda/device/linear_params.h"
 #include "backends/cuda/device/mma.cuh"
 #include "backends/cuda/formats/scale_word.h"
@@ -86,7 +87,7 @@ __device__ __forceinline__ float2 small_pair_to_floats(uint32_t pair) {
 template <Plane P>
 __device__ __forceinline__ void add_tile_min(const uint8_t* bytes, const TileInput& x,
                                              const ColumnPicks& picks, int lane, StripSums& sums) {
-  Tile<P, FromShared> tile;
+  Tile<P, PlainLoad> tile;
   tile.load(bytes, lane);
   const uint2 scales = *reinterpret_cast<const uint2*>(bytes + plane_info(P).scale_offset + 8 * lane);
   float dots[2][2];
@@ -119,7 +120,7 @@ __device__ __forceinline__ float2 signed_pair_to_floats(uint32_t word, bool uppe
 
 __device__ __forceinline__ void add_tile_w6k(const uint8_t* bytes, const TileInput& x,
                                              const ColumnPicks& picks, int lane, StripSums& sums) {
-  Tile<Plane::kW6K, FromShared> tile;
+  Tile<Plane::kW6K, PlainLoad> tile;
   tile.load(bytes, lane);
   const uint8_t* s = bytes + plane_info(Plane::kW6K).scale_offset;
   const uint2 scales = *reinterpret_cast<const uint2*>(s + 8 * lane);
@@ -153,7 +154,7 @@ __device__ __forceinline__ void add_tile_32(const uint8_t* bytes, const TileInpu
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     if (h == 1 && !has_second) break;
-    Tile<P, FromShared> tile;
+    Tile<P, PlainLoad> tile;
     tile.load(bytes + h * kInfo.tile_bytes, lane);
     int32_t c[4] = {};
     half_dots<true>(
