@@ -43,8 +43,9 @@ class CpuDevice final : public Device {
                                  "; convert the model to another type");
     return CpuWeight::create(source, isa_.linear->layout, *prefill_team(), pack_cache_.get());
   }
-  void finish_uploads() override {
+  Status finish_uploads() override {
     if (pack_cache_) pack_cache_->save(*prefill_team());
+    return Status::ok();
   }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     if (!supports_kv_head_dim(spec.head_dim))

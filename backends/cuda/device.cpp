@@ -7,7 +7,7 @@
 #include "backends/cuda/lower.h"
 #include "backends/cuda/plan.h"
 #include "backends/cuda/probe.h"
-#include "backends/cuda/weight.h"
+#include "backends/cuda/weight_uploader.h"
 
 namespace dunlin::cuda {
 namespace {
@@ -43,6 +43,13 @@ class CudaDevice final : public Device {
     }
     return uploader_->upload(source);
   }
+  Status finish_uploads() override {
+    if (uploader_ == nullptr) return Status::ok();
+    DUNLIN_RETURN_IF_ERROR(context_->make_current());
+    const Status finished = uploader_->finish();
+    uploader_.reset();  // its memory served the weights only
+    return finished;
+  }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     DUNLIN_RETURN_IF_ERROR(context_->make_current());
     if (spec.head_dim % 8 != 0 || spec.head_dim < 8 || spec.head_dim > 256)
@@ -53,8 +60,6 @@ class CudaDevice final : public Device {
   Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
                                         const CompileOptions& options) override {
     DUNLIN_RETURN_IF_ERROR(context_->make_current());
-    // The staging buffers served the weights; nothing is uploaded once plans are made.
-    uploader_.reset();
     DUNLIN_ASSIGN_OR_RETURN(LoweredPlan lowered, lower(graph, bindings, *context_, *kernels_,
                                                        {shared_scratch_, options.observer != nullptr,
                                                         options.n_choosable_tokens, use_graph_}));
@@ -94,6 +99,7 @@ Device::Roofline CudaDevice::measure_roofline() {
   if (!context_->make_current().is_ok()) return roofline;
   if (const auto read = measure_read_bandwidth(*context_, *kernels_); read.is_ok())
     roofline.read_gb_s = *read;
+  if (const auto upload = measure_upload_bandwidth(*context_); upload.is_ok()) roofline.upload_gb_s = *upload;
   return roofline;
 }
 

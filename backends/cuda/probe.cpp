@@ -1,6 +1,7 @@
 #include "backends/cuda/probe.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "backends/cuda/event_series.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr uint64_t kProbeBytes = uint64_t(4) << 30;
 constexpr int kPasses = 9;
+constexpr uint64_t kUploadBytes = uint64_t(64) << 20;
 
 }  // namespace
 
@@ -35,6 +37,27 @@ Result<double> measure_read_bandwidth(const Context& context, const Kernels& ker
     events.record(1, context.stream());
     DUNLIN_RETURN_IF_ERROR(context.synchronize("measuring the bandwidth"));
     rates.push_back(double(bytes) / (events.microseconds(0) * 1e3));
+  }
+  return median(std::move(rates));
+}
+
+Result<double> measure_upload_bandwidth(const Context& context) {
+  const Driver& d = context.driver();
+  DUNLIN_ASSIGN_OR_RETURN(const PinnedBuffer from,
+                          PinnedBuffer::allocate(context, kUploadBytes, "the upload probe"));
+  DUNLIN_ASSIGN_OR_RETURN(const DeviceBuffer to,
+                          DeviceBuffer::allocate(context, kUploadBytes, "the upload probe"));
+  std::memset(from.data(), 0x5a, from.size());
+  const EventSeries events(d, 2);
+  std::vector<double> rates;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    events.record(0, context.stream());
+    DUNLIN_RETURN_IF_ERROR(
+        context.check(d.cuMemcpyHtoDAsync(to.address(), from.data(), to.size(), context.stream()),
+                      "measuring the upload bandwidth"));
+    events.record(1, context.stream());
+    DUNLIN_RETURN_IF_ERROR(context.synchronize("measuring the upload bandwidth"));
+    rates.push_back(double(to.size()) / (events.microseconds(0) * 1e3));
   }
   return median(std::move(rates));
 }

@@ -26,34 +26,4 @@ class CudaWeight final : public DeviceWeight {
 // Bytes that a weight takes on the device.
 uint64_t device_bytes(const WeightSource& source);
 
-// Brings weights to the device through two pinned buffers: while one is copied and packed on the device, the
-// other is filled from the file. Host memory is these buffers, whatever the size of the model.
-class WeightUploader {
- public:
-  static Result<std::unique_ptr<WeightUploader>> create(const Context& context, const Kernels& kernels);
-  ~WeightUploader();
-
-  Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source);
-
- private:
-  struct Stage {
-    PinnedBuffer host;
-    DeviceBuffer device;
-    CUevent done = nullptr;
-    bool in_use = false;
-  };
-
-  WeightUploader(const Context& context, const Kernels& kernels) : context_(context), kernels_(kernels) {}
-  Result<std::unique_ptr<DeviceWeight>> upload_matrix(const WeightSource& source, Plane plane);
-  // f32 values, converted on the host: vectors, and types without a plane.
-  Result<std::unique_ptr<DeviceWeight>> upload_converted(const WeightSource& source, Plane plane);
-  Result<Stage*> next_stage();
-  Status finish_stage(Stage& stage);
-
-  const Context& context_;
-  const Kernels& kernels_;
-  Stage stages_[2];
-  int next_ = 0;
-};
-
 }  // namespace dunlin::cuda

@@ -251,9 +251,7 @@ dunlin_status dunlin_engine_measure_roofline(dunlin_engine* engine, dunlin_roofl
     DUNLIN_RETURN_IF_ERROR(check_not_null(engine, "engine"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(out, "out"));
     const Device::Roofline r = engine->engine->measure_roofline();
-    out->read_gb_s = r.read_gb_s;
-    out->int8_tops = r.int8_tops;
-    return Status::ok();
+    return write_result({0, r.read_gb_s, r.int8_tops, r.upload_gb_s}, out, "dunlin_roofline");
   });
 }
 

@@ -111,7 +111,9 @@ std::string describe_engine(const Engine& engine) {
                      {"n_layer", part.n_layer},
                      {"weight_bytes", part.weight_bytes},
                      {"kv_bytes", part.kv_bytes},
-                     {"workspace_bytes", part.workspace_bytes}});
+                     {"workspace_bytes", part.workspace_bytes},
+                     {"file_bytes", part.file_bytes},
+                     {"load_seconds", double(part.load_ns) * 1e-9}});
   return write({{"device", i.device.id},
                 {"device_name", i.device.name},
                 {"device_detail", i.device.detail},

@@ -25,6 +25,18 @@ Result<Options> read_options(const Options* given, void (*init)(Options*), const
   return options;
 }
 
+// As much of a result as the caller's struct has room for, likewise.
+template <typename Struct>
+Status write_result(Struct result, Struct* out, const char* name) {
+  const uint32_t size = out->struct_size;
+  constexpr uint32_t kLeast = 2 * sizeof(uint32_t);
+  if (size < kLeast || size > sizeof(Struct))
+    return Status::invalid(name, ".struct_size is ", size, ", expected ", kLeast, "..", sizeof(Struct));
+  result.struct_size = size;
+  std::memcpy(static_cast<void*>(out), &result, size);
+  return Status::ok();
+}
+
 Log make_log(dunlin_log_fn log, void* user_data);
 ModelFileOptions model_file_options(const dunlin_model_options& options);
 Result<EngineOptions> engine_options(const dunlin_engine_options& options);

@@ -183,9 +183,10 @@ class Device {
   // bytes that upload() will need on the device for this weight.
   virtual uint64_t weight_bytes(const WeightSource& source) const = 0;
   virtual Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) = 0;
-  // Called once behind the last upload of a model, while all its weights live: the time to write a pack
-  // cache. What goes wrong there costs only the next start, so it is logged.
-  virtual void finish_uploads() {}
+  // Called behind the last upload of a model, while all its weights live: waits for what upload() left to be
+  // done. Also the time to write a pack cache; what goes wrong there costs only the next start, so it is
+  // logged.
+  virtual Status finish_uploads() { return Status::ok(); }
   virtual Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) = 0;
   virtual Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
                                                 const CompileOptions& options) = 0;
@@ -194,6 +195,7 @@ class Device {
     double read_gb_s = 0;
     double int8_tops = 0;
     std::string int8_instruction;  // what int8_tops is the ceiling of
+    double upload_gb_s = 0;        // from pinned host memory; zero where weights stay in host memory
   };
   virtual Roofline measure_roofline() = 0;
   // What the device asked of its driver since it was opened; zero where there is no driver.

@@ -83,9 +83,9 @@ Engine::Engine(std::shared_ptr<const Model> model, std::unique_ptr<Executor> exe
 void Engine::describe_part(size_t index) {
   const ModelPart& part = *executor_->parts()[index];
   const ModelSlice& slice = executor_->placement().parts[index].slice;
-  const EnginePart& described =
-      info_.parts.emplace_back(EnginePart{part.device().info().id, slice.begin, slice.n_layer(),
-                                          part.weight_bytes(), part.kv_bytes(), part.workspace_bytes()});
+  const EnginePart& described = info_.parts.emplace_back(EnginePart{
+      part.device().info().id, slice.begin, slice.n_layer(), part.weights().bytes(), part.kv_bytes(),
+      part.workspace_bytes(), part.weights().file_bytes(), part.weights().load_ns()});
   info_.weight_bytes += described.weight_bytes;
   info_.kv_bytes += described.kv_bytes;
   info_.workspace_bytes += described.workspace_bytes;

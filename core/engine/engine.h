@@ -45,6 +45,8 @@ struct EnginePart {
   uint64_t weight_bytes = 0;
   uint64_t kv_bytes = 0;
   uint64_t workspace_bytes = 0;
+  uint64_t file_bytes = 0;  // its weights as the file has them
+  int64_t load_ns = 0;      // that these took until they were on the device
 };
 
 struct EngineInfo {

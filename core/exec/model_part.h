@@ -43,7 +43,7 @@ class ModelPart {
   void copy_block(int32_t from, int32_t to);
 
   Device& device() const { return *device_; }
-  uint64_t weight_bytes() const { return weights_.bytes(); }
+  const WeightStore& weights() const { return weights_; }
   uint64_t kv_bytes() const { return kv_cache_ == nullptr ? 0 : kv_cache_->bytes(); }
   uint64_t workspace_bytes() const;
   // Graph and phases of the bucket that holds n_rows rows.

@@ -1,5 +1,7 @@
 #include "core/exec/weight_store.h"
 
+#include "platforms/clock.h"
+
 namespace dunlin {
 namespace {
 
@@ -31,6 +33,7 @@ Result<WeightStore> WeightStore::create(const Graph& graph, const WeightTable& t
   uint64_t total = 0, done = 0;
   for (const std::string& name : graph.weight_names) total += table.at(name).tensor.bytes();
   WeightStore store;
+  const int64_t begin_ns = monotonic_ns();
   for (size_t i = 0; i < graph.weight_names.size(); ++i) {
     const WeightSource source = describe(graph, table, i);
     DUNLIN_ASSIGN_OR_RETURN(auto weight, device.upload(source));
@@ -38,7 +41,9 @@ Result<WeightStore> WeightStore::create(const Graph& graph, const WeightTable& t
     done += source.tensor.bytes();
     if (progress && !progress(done, total)) return Status::cancelled("loading was stopped");
   }
-  device.finish_uploads();
+  DUNLIN_RETURN_IF_ERROR(device.finish_uploads());
+  store.file_bytes_ = total;
+  store.load_ns_ = monotonic_ns() - begin_ns;
   return store;
 }
 

@@ -24,9 +24,14 @@ class WeightStore {
 
   std::vector<const DeviceWeight*> bindings() const;
   uint64_t bytes() const;
+  uint64_t file_bytes() const { return file_bytes_; }
+  // From the first upload until all are done.
+  int64_t load_ns() const { return load_ns_; }
 
  private:
   std::vector<std::unique_ptr<DeviceWeight>> weights_;  // by the graph's weight index
+  uint64_t file_bytes_ = 0;
+  int64_t load_ns_ = 0;
 };
 
 }  // namespace dunlin

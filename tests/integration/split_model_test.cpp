@@ -229,7 +229,7 @@ TEST_CASE("a plan's figures hold on every device: weights and cache exactly, the
       for (size_t i = 0; i < 2; ++i) {
         const MemoryNeed& need = (*executor)->placement().parts[i].need;
         const ModelPart& part = *(*executor)->parts()[i];
-        CHECK(need.weight_bytes == part.weight_bytes());
+        CHECK(need.weight_bytes == part.weights().bytes());
         CHECK(need.kv_bytes == part.kv_bytes());
         CHECK(need.workspace_bytes >= part.workspace_bytes());
       }

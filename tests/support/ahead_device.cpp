@@ -87,6 +87,7 @@ class AheadDevice final : public Device {
   Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) override {
     return device_->upload(source);
   }
+  Status finish_uploads() override { return device_->finish_uploads(); }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     return device_->create_kv_cache(spec, n_blocks);
   }

@@ -101,6 +101,7 @@ class FakeDevice final : public Device {
     DUNLIN_ASSIGN_OR_RETURN(auto weight, device_->upload(source));
     return std::unique_ptr<DeviceWeight>(std::make_unique<FakeWeight>(std::move(held), std::move(weight)));
   }
+  Status finish_uploads() override { return device_->finish_uploads(); }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     DUNLIN_ASSIGN_OR_RETURN(Held held,
                             Held::take(card_, kv_block_bytes(spec) * uint64_t(n_blocks), "the KV cache"));

@@ -58,6 +58,7 @@ Result<CaseWeights> upload_random_weights(const Graph& graph, Device& device) {
     weights.bindings.push_back(weight.get());
     weights.owned.push_back(std::move(weight));
   }
+  DUNLIN_RETURN_IF_ERROR(device.finish_uploads());
   return weights;
 }
 

@@ -142,8 +142,9 @@ DUNLIN_API dunlin_status dunlin_engine_plan_text(const dunlin_engine* engine, in
 
 typedef struct dunlin_roofline {
   uint32_t struct_size;
-  double read_gb_s; /* 1e9 bytes a second */
-  double int8_tops; /* 1e12 operations a second, a multiply-add is two */
+  double read_gb_s;   /* 1e9 bytes a second */
+  double int8_tops;   /* 1e12 operations a second, a multiply-add is two */
+  double upload_gb_s; /* from pinned host memory to the device; 0 where weights stay in host memory */
 } dunlin_roofline;
 /* Measures the device's ceilings now, about two seconds, between two steps of the engine. */
 DUNLIN_API dunlin_status dunlin_engine_measure_roofline(dunlin_engine* engine, dunlin_roofline* out);

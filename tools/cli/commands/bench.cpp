@@ -248,14 +248,14 @@ void bench(BenchFlags& flags) {
   const Json file = parse_json(model.describe_json());
   const double ops = 2.0 * info["macs_per_token"].get<double>();
   const double head_ops = 2.0 * info["head_macs_per_token"].get<double>();
-  BenchContext context{file["name"].get<std::string>(),
-                       file["file_bytes"].get<uint64_t>(),
-                       info["bytes_per_token"].get<int64_t>(),
-                       info["device"].get<std::string>(),
-                       info["n_threads"].get<int>(),
-                       0,
-                       0};
+  BenchContext context{file["name"].get<std::string>(), file["file_bytes"].get<uint64_t>(),
+                       info["bytes_per_token"].get<int64_t>(), info["device"].get<std::string>(),
+                       info["n_threads"].get<int>()};
   if (context.model.empty()) context.model = file["architecture"].get<std::string>();
+  for (const Json& part : info["parts"]) {
+    context.load_bytes += part["file_bytes"].get<uint64_t>();
+    context.load_seconds += part["load_seconds"].get<double>();
+  }
   Bench bench(engine, model.n_vocab(), info["bytes_per_token"].get<double>(), ops, head_ops,
               flags.repetitions);
   // The ceilings are taken before each test, as machines are shared: each row carries those of its own
@@ -267,6 +267,7 @@ void bench(BenchFlags& flags) {
     const dunlin_roofline after = engine.measure_roofline();
     context.read_gb_s = std::max(before.read_gb_s, after.read_gb_s);
     context.int8_tops = std::max(before.int8_tops, after.int8_tops);
+    context.upload_gb_s = std::max(before.upload_gb_s, after.upload_gb_s);
     rows.push_back(to_json(context, row));
     if (was_interrupted()) throw Interrupted();
   };
@@ -277,6 +278,7 @@ void bench(BenchFlags& flags) {
       for (const int32_t batch : flags.batches)
         if (n > 0) add([&] { return bench.decode(n, depth, batch); });
   std::cout << format_rows(rows, flags.format);
+  if (flags.format == "md") std::cout << '\n' << format_load(context);
 }
 
 }  // namespace

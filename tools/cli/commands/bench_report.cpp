@@ -83,10 +83,24 @@ Json to_json(const BenchContext& context, const BenchRow& row) {
           {"max", rounded(s.max, 100)},
           {"cv", rounded(s.cv, 10000)},
           {"roofline",
-           {{"read_gb_s", rounded(context.read_gb_s, 100)}, {"int8_tops", rounded(context.int8_tops, 1000)}}},
+           {{"read_gb_s", rounded(context.read_gb_s, 100)},
+            {"int8_tops", rounded(context.int8_tops, 1000)},
+            {"upload_gb_s", rounded(context.upload_gb_s, 100)}}},
+          {"load", {{"bytes", context.load_bytes}, {"seconds", rounded(context.load_seconds, 10000)}}},
           {"achieved", {{"gb_s", rounded(gb_s, 100)}, {"tops", rounded(tops, 1000)}}},
           {"fraction", rounded(fraction, 10000)},
           {"witness", row.witness}};
+}
+
+std::string format_load(const BenchContext& context) {
+  const double gb_s = double(context.load_bytes) / 1e9 / context.load_seconds;
+  char text[160];
+  int n = std::snprintf(text, sizeof text, "weights: %.2f GB loaded in %.3f s, %.3g GB/s",
+                        double(context.load_bytes) / 1e9, context.load_seconds, gb_s);
+  if (context.upload_gb_s > 0)
+    n += std::snprintf(text + n, sizeof text - size_t(n), ", %.1f %% of the %.3g GB/s of pinned copies",
+                       gb_s / context.upload_gb_s * 100, context.upload_gb_s);
+  return std::string(text, size_t(n)) + "\n";
 }
 
 std::string format_rows(const std::vector<Json>& rows, const std::string& format) {

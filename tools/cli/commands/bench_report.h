@@ -31,9 +31,14 @@ struct BenchContext {
   int threads = 0;
   double read_gb_s = 0;
   double int8_tops = 0;
+  double upload_gb_s = 0;  // 0: weights stay in host memory
+  uint64_t load_bytes = 0;
+  double load_seconds = 0;
 };
 
 Json to_json(const BenchContext& context, const BenchRow& row);
+// How long the weights took, in one line.
+std::string format_load(const BenchContext& context);
 // format: json, md or csv.
 std::string format_rows(const std::vector<Json>& rows, const std::string& format);
 

@@ -76,7 +76,7 @@ struct Fixture {
       weights.push_back(std::move(uploaded).value());
       CHECK(weights.back()->bytes() == (*device)->weight_bytes(weight));
     }
-    (*device)->finish_uploads();
+    REQUIRE((*device)->finish_uploads().is_ok());
     const auto& linear = static_cast<const CpuWeight&>(*weights[0]);
     const PackedMatrix& packed = linear.packed();
     out.linear.assign(packed.data, packed.data + linear.bytes());
