@@ -3,10 +3,10 @@
 // the backend calls make_current() first, because the thread may have changed.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "backends/cuda/driver.h"
-#include "core/device/device.h"
 
 namespace dunlin::cuda {
 
@@ -32,8 +32,11 @@ class Context {
   Status make_current() const;
   // Waits for everything that was given to the stream.
   Status synchronize(std::string_view what) const;
-  // What was asked of the driver through this context. Whoever asks counts it.
-  Device::Counters& counters() const { return counters_; }
+  // What was asked of the driver through this context, by any thread. Whoever asks counts it.
+  struct Counters {
+    std::atomic<uint64_t> n_allocations{0}, n_frees{0}, n_graphs{0}, n_waits{0};
+  };
+  Counters& counters() const { return counters_; }
   Status check(CUresult result, std::string_view what) const { return driver_->status(result, what); }
 
  private:
@@ -44,7 +47,7 @@ class Context {
   CUcontext context_ = nullptr;
   CUstream stream_ = nullptr;
   DeviceLimits limits_;
-  mutable Device::Counters counters_;  // bookkeeping: part of no result
+  mutable Counters counters_;  // bookkeeping: part of no result
 };
 
 // Memory on the device. The context must outlive it.

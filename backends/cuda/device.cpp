@@ -45,11 +45,11 @@ class CudaDevice final : public Device {
   }
   Status finish_uploads() override {
     if (uploader_ == nullptr) return Status::ok();
-    DUNLIN_RETURN_IF_ERROR(context_->make_current());
     const Status finished = uploader_->finish();
     uploader_.reset();  // its memory served the weights only
     return finished;
   }
+  void drop_uploads() override { uploader_.reset(); }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     DUNLIN_RETURN_IF_ERROR(context_->make_current());
     if (spec.head_dim % 8 != 0 || spec.head_dim < 8 || spec.head_dim > 256)
@@ -60,13 +60,17 @@ class CudaDevice final : public Device {
   Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
                                         const CompileOptions& options) override {
     DUNLIN_RETURN_IF_ERROR(context_->make_current());
+    DUNLIN_RETURN_IF_ERROR(finish_uploads());
     DUNLIN_ASSIGN_OR_RETURN(LoweredPlan lowered, lower(graph, bindings, *context_, *kernels_,
                                                        {shared_scratch_, options.observer != nullptr,
                                                         options.n_choosable_tokens, use_graph_}));
     return CudaPlan::create(*context_, graph, std::move(lowered), host_logits_, use_graph_, options.observer);
   }
   Roofline measure_roofline() override;
-  Counters counters() const override { return context_->counters(); }
+  Counters counters() const override {
+    const Context::Counters& c = context_->counters();
+    return {c.n_allocations, c.n_frees, c.n_graphs, c.n_waits};
+  }
 
  private:
   DeviceInfo info_;

@@ -3,6 +3,10 @@
 namespace dunlin::cuda {
 
 Status Launch::run(const Context& context, bool with_pdl) const {
+  return enqueue(context, context.stream(), with_pdl);
+}
+
+Status Launch::enqueue(const Context& context, CUstream stream, bool with_pdl) const {
   CUlaunchAttribute attribute{};
   attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
   attribute.value.programmaticStreamSerializationAllowed = 1;
@@ -10,7 +14,7 @@ Status Launch::run(const Context& context, bool with_pdl) const {
   config.gridDimX = grid.x, config.gridDimY = grid.y, config.gridDimZ = grid.z;
   config.blockDimX = block, config.blockDimY = 1, config.blockDimZ = 1;
   config.sharedMemBytes = shared_bytes;
-  config.hStream = context.stream();
+  config.hStream = stream;
   config.attrs = &attribute;
   config.numAttrs = with_pdl ? 1 : 0;
   void* arguments[] = {const_cast<uint8_t*>(params.data())};

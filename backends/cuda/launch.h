@@ -40,7 +40,13 @@ struct Launch {
   int64_t macs_per_score = 0;
   alignas(16) std::array<uint8_t, kMaxParamsBytes> params{};
 
+  // On the context's stream.
   Status run(const Context& context, bool with_pdl) const;
+  // In order with what the stream was given, all of it done before this begins.
+  Status run_on(const Context& context, CUstream stream) const { return enqueue(context, stream, false); }
+
+ private:
+  Status enqueue(const Context& context, CUstream stream, bool with_pdl) const;
 };
 
 template <typename Params>

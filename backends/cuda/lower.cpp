@@ -196,19 +196,21 @@ Result<LoweredPlan> Lowering::run() {
   fusions_ = find_fusions(graph_, !options_.observed);
   DUNLIN_RETURN_IF_ERROR(allocate());
   DUNLIN_RETURN_IF_ERROR(plan_emissions());
-  for (int slot = 0; slot < StepBuffer::kSlots; ++slot) {
-    plan_.begin[size_t(slot)] =
-        make_launch(kernels_.step_begin, "step_begin", {}, 1024, plan_.step.begin(slot, false));
-    plan_.begin_sampled[size_t(slot)] =
-        make_launch(kernels_.step_begin, "step_begin", {}, 1024, plan_.step.begin(slot, true));
-    plan_.end[size_t(slot)] = make_launch(kernels_.step_end, "step_end", {}, 128, plan_.step.end(slot));
-  }
   for (size_t n = 0; n < graph_.nodes.size(); ++n) {
     std::string why;
     if (!can_lower(graph_, graph_.nodes[n], &why))
       return Status::unsupported("node '", graph_.nodes[n].name, "': ", why, " (CUDA)");
     if (!fusions_.skipped[n]) DUNLIN_RETURN_IF_ERROR(lower_node(n));
     if (options_.observed) plan_.last_launch_of_node.push_back(int32_t(plan_.general.size()) - 1);
+  }
+  for (int slot = 0; slot < StepBuffer::kSlots; ++slot) {
+    const auto begin = [&](bool samples) {
+      StepBeginParams p = plan_.step.begin(slot, samples);
+      p.zeroed = plan_.meetings.as<uint32_t>(), p.n_zeroed = int32_t(n_meetings_);
+      return make_launch(kernels_.step_begin, "step_begin", {}, 1024, p);
+    };
+    plan_.begin[size_t(slot)] = begin(false), plan_.begin_sampled[size_t(slot)] = begin(true);
+    plan_.end[size_t(slot)] = make_launch(kernels_.step_end, "step_end", {}, 128, plan_.step.end(slot));
   }
   // Hidden rows that another part continues have no token to choose.
   if (!options_.observed && is_logit_rows(graph_.logits)) {

@@ -27,6 +27,7 @@ struct LoweredPlan {
   std::vector<DeviceBuffer> scratch;
   std::shared_ptr<const DeviceBuffer> panel;  // where prefill unpacks matrices, or null
   const float* logits = nullptr;              // on the device
+  DeviceBuffer meetings;                      // zeroed when a step begins: AttentionParams::meetings
   float* hidden = nullptr;                    // rows of the part before this one, on the device; or null
   std::vector<const float*> value_data;       // by value id, on the device
   std::vector<int32_t> last_launch_of_node;   // observed plans: in `general`
@@ -36,7 +37,7 @@ struct LowerOptions {
   SharedScratch& shared_scratch;
   bool observed = false;  // every node by itself
   int32_t n_choosable_tokens = 0;
-  bool may_wait = true;  // CTAs for one another; off, a kernel's last does what they would share
+  bool may_wait = true;  // CTAs for one another; off, the last of a kernel does what is not there at once
 };
 
 bool can_lower(const Graph& graph, const Node& node, std::string* why);

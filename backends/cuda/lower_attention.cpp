@@ -1,4 +1,6 @@
 // Attention with what is fused into it: norms, rotation, the new rows of the cache.
+#include <algorithm>
+
 #include "backends/cuda/attention_shape.h"
 #include "backends/cuda/kv_cache.h"
 #include "backends/cuda/lowering.h"
@@ -8,6 +10,7 @@ namespace {
 
 // A few times what attention takes, so that nobody goes who need not.
 constexpr int32_t kPatienceCycles = 100'000;
+constexpr const char* kRangesAre = "results of attention's ranges";
 
 }  // namespace
 
@@ -29,7 +32,8 @@ Status Lowering::lower_attention(size_t index) {
   if (p.n_rot != 0 && p.n_rot != attrs.head_dim) shape.decode = {};
   p.n_splits = shape.n_splits;
   p.patience = options_.may_wait ? kPatienceCycles : 0;
-  if (shape.decode.function != nullptr) DUNLIN_RETURN_IF_ERROR(attention_scratch(p, attrs));
+  if (shape.decode.function != nullptr)
+    DUNLIN_RETURN_IF_ERROR(attention_scratch(p, attrs, shape.decode_grid.y));
   const auto with_cost = [&](Launch launch) {
     launch.window = attrs.window;
     launch.kv_bytes_per_position = int64_t(p.kv.n_head_kv) * p.kv.head_bytes / kKvBlockTokens;
@@ -73,22 +77,38 @@ Status Lowering::rotation_table(const AttentionFusion& fusion, AttentionParams& 
   return Status::ok();
 }
 
-// Layers run one after the other: all share one set of partial results.
-Status Lowering::attention_scratch(AttentionParams& p, const AttentionAttrs& attrs) {
-  if (attention_partials_ == nullptr) {
-    const auto heads = uint64_t(graph_.capacity.n_rows) * uint64_t(attrs.n_head_kv);
-    const int32_t floats = attention_partial_floats(attrs.n_head / attrs.n_head_kv, attrs.head_dim);
-    DUNLIN_ASSIGN_OR_RETURN(
-        DeviceBuffer* const partials,
-        scratch(heads * uint64_t(p.n_splits) * uint64_t(floats) * sizeof(float), "attention partials"));
-    attention_partials_ = partials->as<float>();
-    DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const arrived,
-                            scratch(heads * 2 * sizeof(uint32_t), "attention partials"));
-    attention_arrived_ = arrived->as<uint32_t>();
+// Layers run one after the other: all share one set of partial results. n_ctas: of a kv head.
+Status Lowering::attention_scratch(AttentionParams& p, const AttentionAttrs& attrs, uint32_t n_ctas) {
+  const auto heads = uint64_t(graph_.capacity.n_rows) * uint64_t(attrs.n_head_kv);
+  const uint64_t outputs = uint64_t(attrs.n_head / attrs.n_head_kv) * uint64_t(attrs.head_dim);
+  if (ranges_.outputs == nullptr) {
+    const uint64_t n_quads = heads * uint64_t(p.n_splits) * outputs / 4;
+    DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const results,
+                            unwritten(n_quads * (sizeof(float4) + sizeof(float2))));
+    ranges_.outputs = results->as<float4>();
+    ranges_.weights = results->as<float2>(n_quads * sizeof(float4));
+    DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const gone,
+                            scratch(heads * outputs / 16 * sizeof(uint32_t), kRangesAre));
+    ranges_.gone = gone->as<uint32_t>();
   }
-  p.partials = attention_partials_;
-  p.arrived = attention_arrived_;
+  p.range_outputs = ranges_.outputs, p.range_weights = ranges_.weights, p.gone = ranges_.gone;
+  if (n_ctas == 1) return Status::ok();
+  if (plan_.meetings.size() == 0) {
+    const auto is_attention = [](const Node& node) { return node.op == OpKind::kAttention; };
+    const auto n = uint64_t(std::ranges::count_if(graph_.nodes, is_attention)) * heads;
+    DUNLIN_ASSIGN_OR_RETURN(plan_.meetings,
+                            DeviceBuffer::allocate(context_, n * sizeof(uint32_t), kRangesAre));
+  }
+  p.meetings = plan_.meetings.as<uint32_t>(n_meetings_ * sizeof(uint32_t));
+  n_meetings_ += heads;
   return Status::ok();
+}
+
+Result<DeviceBuffer*> Lowering::unwritten(uint64_t bytes) {
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const buffer, scratch(bytes, kRangesAre));
+  DUNLIN_RETURN_IF_ERROR(context_.check(
+      context_.driver().cuMemsetD8Async(buffer->address(), 0xff, bytes, context_.stream()), kRangesAre));
+  return buffer;
 }
 
 }  // namespace dunlin::cuda

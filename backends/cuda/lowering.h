@@ -100,7 +100,9 @@ class Lowering {
   Result<DeviceBuffer*> scratch(uint64_t bytes, const char* what);
   Result<const float*> device_copy(const std::vector<float>& values, const char* what);
   Status inv_freq(ValueId constant, const float*& out);
-  Status attention_scratch(AttentionParams& p, const AttentionAttrs& attrs);
+  Status attention_scratch(AttentionParams& p, const AttentionAttrs& attrs, uint32_t n_ctas);
+  // Memory of kUnwritten words: ops/range_merge.cuh.
+  Result<DeviceBuffer*> unwritten(uint64_t bytes);
 
   const CudaWeight& weight(ValueId id) const {
     return *static_cast<const CudaWeight*>(bindings_.weights[size_t(graph_.value(id).index)]);
@@ -137,8 +139,14 @@ class Lowering {
   };
   std::vector<Rotation> rotations_;
   std::map<ValueId, const float*> inv_freq_;  // on the device
-  float* attention_partials_ = nullptr;
-  uint32_t* attention_arrived_ = nullptr;
+  // What attention layers share.
+  struct RangeScratch {
+    float4* outputs = nullptr;
+    float2* weights = nullptr;
+    uint32_t* gone = nullptr;
+  };
+  RangeScratch ranges_;
+  uint64_t n_meetings_ = 0;  // that layers have of plan_.meetings
 };
 
 }  // namespace dunlin::cuda

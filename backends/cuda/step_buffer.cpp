@@ -69,7 +69,8 @@ StepBeginParams StepBuffer::begin(int slot, bool samples) const {
           capacity_.n_rows,
           capacity_.n_logit_rows,
           samples ? 1 + kStepChoiceWords : -1,
-          0};
+          0,
+          nullptr};
 }
 
 CopyParams StepBuffer::end(int slot) const {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 #include "core/quant/format.h"
 
@@ -38,63 +37,63 @@ bool is_dense_type(DType type) {
 
 Result<std::unique_ptr<WeightUploader>> WeightUploader::create(const Context& context,
                                                                const Kernels& kernels) {
-  DUNLIN_ASSIGN_OR_RETURN(auto ring, StagingRing::create(context));
-  return std::unique_ptr<WeightUploader>(new WeightUploader(context, kernels, std::move(ring)));
+  DUNLIN_ASSIGN_OR_RETURN(auto readers, UploadReaders::create(context, kernels));
+  return std::unique_ptr<WeightUploader>(new WeightUploader(context, std::move(readers)));
 }
 
 Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload(const WeightSource& source) {
   const Plane plane = source.tensor.shape.rank() == 1 ? Plane::kF32 : plane_for(source.tensor.type);
   const bool converts = !raw_type_of(source.tensor.type) && source.tensor.type != DType::kF32 &&
                         !(is_dense_type(source.tensor.type) && source.tensor.shape.rank() == 2);
-  if (converts || source.tensor.shape.rank() == 1) return upload_converted(source, plane);
-  return upload_matrix(source, plane);
-}
-
-Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_matrix(const WeightSource& source, Plane plane) {
   const Shape& shape = source.tensor.shape;
-  const int64_t n = shape.n_rows(), k = shape.row_elements();
-  const uint64_t row = source.tensor.row_bytes();
+  const bool is_vector = shape.rank() == 1;
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer,
                           DeviceBuffer::allocate(context_, device_bytes(source), source.name));
-  const int64_t rows_per_stage = int64_t(StagingRing::kStageBytes / row) / kStripRows * kStripRows;
-  if (rows_per_stage == 0)
-    return Status::unsupported("weight '", source.name, "' has rows of ", row, " bytes, at most ",
-                               StagingRing::kStageBytes / kStripRows, " can be loaded");
-  const std::optional<RawType> raw = raw_type_of(source.tensor.type);
-  const std::string what = str_cat("uploading '", source.name, "'");
-  for (int64_t first = 0; first < n; first += rows_per_stage) {
-    const int64_t n_rows = std::min(rows_per_stage, n - first);
-    const auto read = [&](int64_t begin, int64_t end, uint8_t* out) {
-      return source.read_rows(first + begin, end - begin, out);
-    };
-    DUNLIN_ASSIGN_OR_RETURN(StagingRing::Stage* const stage, ring_->fill(n_rows, row, read));
-    const CUdeviceptr to = raw ? stage->device() : buffer.address() + uint64_t(first) * row;
-    DUNLIN_RETURN_IF_ERROR(ring_->send(*stage, to, uint64_t(n_rows) * row, what));
-    if (raw) {
-      const int64_t strips = (n_rows + kStripRows - 1) / kStripRows;
-      PackParams p{};
-      p.rows = reinterpret_cast<const uint8_t*>(stage->device());
-      p.out = buffer.as<uint8_t>(uint64_t(first / kStripRows) * uint64_t(strip_bytes(plane, k)));
-      p.row_bytes = int64_t(row), p.k = k;
-      p.n_rows = int32_t(n_rows), p.n_strips = int32_t(strips), p.n_tiles = n_tiles(plane, k);
-      p.type = *raw, p.plane = plane;
-      const auto grid = uint32_t((strips * p.n_tiles + 7) / 8);
-      DUNLIN_RETURN_IF_ERROR(
-          make_launch(kernels_.pack_strips, source.name, {grid}, 256, p).run(context_, /*with_pdl=*/false));
-    }
-    DUNLIN_RETURN_IF_ERROR(ring_->release(*stage));
+  const MatrixView matrix{buffer.as<const uint8_t>(), is_vector ? shape[0] : shape.n_rows(),
+                          is_vector ? 1 : shape.row_elements(), plane, 0};
+  const Status queued = converts || is_vector ? upload_converted(source, matrix, buffer)
+                                              : upload_matrix(source, matrix, buffer);
+  if (!queued.is_ok()) {
+    readers_->drop();  // before the memory that they write to goes
+    return queued;
   }
-  const MatrixView matrix{buffer.as<const uint8_t>(), n, k, plane, 0};
   return std::unique_ptr<DeviceWeight>(std::make_unique<CudaWeight>(std::move(buffer), matrix));
 }
 
-Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_converted(const WeightSource& source,
-                                                                       Plane plane) {
-  const Shape& shape = source.tensor.shape;
-  const bool is_vector = shape.rank() == 1;
-  const int64_t n = is_vector ? shape[0] : shape.n_rows(), k = is_vector ? 1 : shape.row_elements();
-  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer,
-                          DeviceBuffer::allocate(context_, device_bytes(source), source.name));
+Status WeightUploader::upload_matrix(const WeightSource& source, const MatrixView& matrix,
+                                     const DeviceBuffer& buffer) {
+  const uint64_t row = source.tensor.row_bytes();
+  const std::optional<RawType> raw = raw_type_of(source.tensor.type);
+  const int64_t granule = raw ? kStripRows : 1;
+  const int64_t rows_per_job = int64_t(UploadReaders::kStageBytes / row) / granule * granule;
+  if (rows_per_job == 0)
+    return Status::unsupported("weight '", source.name, "' has rows of ", row, " bytes, at most ",
+                               UploadReaders::kStageBytes / uint64_t(granule), " can be loaded");
+  const auto shared = std::make_shared<const WeightSource>(source);
+  for (int64_t first = 0; first < matrix.n; first += rows_per_job) {
+    const int64_t n_rows = std::min(rows_per_job, matrix.n - first);
+    UploadJob job;
+    job.name = source.name;
+    job.bytes = uint64_t(n_rows) * row;
+    job.read = [shared, first, n_rows](uint8_t* out) { return shared->read_rows(first, n_rows, out); };
+    job.to = buffer.address() + uint64_t(first) * row;
+    if (raw) {
+      PackParams& p = job.pack.emplace();
+      p.out =
+          buffer.as<uint8_t>(uint64_t(first / kStripRows) * uint64_t(strip_bytes(matrix.plane, matrix.k)));
+      p.row_bytes = int64_t(row), p.k = matrix.k;
+      p.n_rows = int32_t(n_rows), p.n_strips = int32_t((n_rows + kStripRows - 1) / kStripRows);
+      p.n_tiles = n_tiles(matrix.plane, matrix.k);
+      p.type = *raw, p.plane = matrix.plane;
+    }
+    DUNLIN_RETURN_IF_ERROR(readers_->add(std::move(job)));
+  }
+  return Status::ok();
+}
+
+Status WeightUploader::upload_converted(const WeightSource& source, const MatrixView& matrix,
+                                        const DeviceBuffer& buffer) {
+  const int64_t n = matrix.n, k = matrix.k;
   std::vector<uint8_t> blocks(size_t(source.tensor.bytes()));
   DUNLIN_RETURN_IF_ERROR(source.tensor.read(0, blocks));
   std::vector<float> values(size_t(n * k));
@@ -105,22 +104,21 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload_converted(const Wei
       std::copy_n(values.begin() + source.row_order[size_t(r)] * k, k, ordered.begin() + r * k);
     values = std::move(ordered);
   }
-  std::vector<uint8_t> bytes(buffer.size());
-  quant_format(plane == Plane::kF16 ? DType::kF16 : DType::kF32)
-      .quantize(values.data(), bytes.data(), uint64_t(n * k));
-  const std::string what = str_cat("uploading '", source.name, "'");
-  for (uint64_t at = 0; at < bytes.size(); at += StagingRing::kStageBytes) {
-    const uint64_t size = std::min(StagingRing::kStageBytes, bytes.size() - at);
-    const auto copy = [&](int64_t begin, int64_t end, uint8_t* out) {
-      std::memcpy(out, bytes.data() + at + uint64_t(begin), size_t(end - begin));
+  const auto bytes = std::make_shared<std::vector<uint8_t>>(buffer.size());
+  quant_format(matrix.plane == Plane::kF16 ? DType::kF16 : DType::kF32)
+      .quantize(values.data(), bytes->data(), uint64_t(n * k));
+  for (uint64_t at = 0; at < bytes->size(); at += UploadReaders::kStageBytes) {
+    UploadJob job;
+    job.name = source.name;
+    job.bytes = std::min(UploadReaders::kStageBytes, bytes->size() - at);
+    job.read = [bytes, at, size = job.bytes](uint8_t* out) {
+      std::memcpy(out, bytes->data() + at, size);
       return Status::ok();
     };
-    DUNLIN_ASSIGN_OR_RETURN(StagingRing::Stage* const stage, ring_->fill(int64_t(size), 1, copy));
-    DUNLIN_RETURN_IF_ERROR(ring_->send(*stage, buffer.address() + at, size, what));
-    DUNLIN_RETURN_IF_ERROR(ring_->release(*stage));
+    job.to = buffer.address() + at;
+    DUNLIN_RETURN_IF_ERROR(readers_->add(std::move(job)));
   }
-  const MatrixView matrix{buffer.as<const uint8_t>(), n, k, plane, 0};
-  return std::unique_ptr<DeviceWeight>(std::make_unique<CudaWeight>(std::move(buffer), matrix));
+  return Status::ok();
 }
 
 }  // namespace dunlin::cuda

@@ -1,9 +1,8 @@
-// Brings weights to the device: bytes as the file has them through a ring of pinned memory, packed there by
-// the device itself. Uploads run on behind upload(); finish() waits for them.
+// Brings weights to the device: bytes as the file has them, packed there by the device itself. Uploads run on
+// behind upload(); finish() waits for them.
 #pragma once
 
-#include "backends/cuda/kernels.h"
-#include "backends/cuda/staging_ring.h"
+#include "backends/cuda/upload_readers.h"
 #include "backends/cuda/weight.h"
 
 namespace dunlin::cuda {
@@ -12,19 +11,20 @@ class WeightUploader {
  public:
   static Result<std::unique_ptr<WeightUploader>> create(const Context& context, const Kernels& kernels);
 
+  // What the source reads from must stay until finish() or the end of the uploader.
   Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source);
-  Status finish() { return ring_->finish(); }
+  // Nothing is uploaded afterwards.
+  Status finish() { return readers_->finish(); }
 
  private:
-  WeightUploader(const Context& context, const Kernels& kernels, std::unique_ptr<StagingRing> ring)
-      : context_(context), kernels_(kernels), ring_(std::move(ring)) {}
-  Result<std::unique_ptr<DeviceWeight>> upload_matrix(const WeightSource& source, Plane plane);
+  WeightUploader(const Context& context, std::unique_ptr<UploadReaders> readers)
+      : context_(context), readers_(std::move(readers)) {}
+  Status upload_matrix(const WeightSource& source, const MatrixView& matrix, const DeviceBuffer& buffer);
   // f32 values, converted on the host: vectors, and types without a plane.
-  Result<std::unique_ptr<DeviceWeight>> upload_converted(const WeightSource& source, Plane plane);
+  Status upload_converted(const WeightSource& source, const MatrixView& matrix, const DeviceBuffer& buffer);
 
   const Context& context_;
-  const Kernels& kernels_;
-  std::unique_ptr<StagingRing> ring_;
+  std::unique_ptr<UploadReaders> readers_;
 };
 
 }  // namespace dunlin::cuda

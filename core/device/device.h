@@ -187,6 +187,8 @@ class Device {
   // done. Also the time to write a pack cache; what goes wrong there costs only the next start, so it is
   // logged.
   virtual Status finish_uploads() { return Status::ok(); }
+  // Called instead where the load ends early, while its weights live: drops what upload() left to be done.
+  virtual void drop_uploads() {}
   virtual Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) = 0;
   virtual Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
                                                 const CompileOptions& options) = 0;

@@ -28,21 +28,28 @@ WeightSource describe(const Graph& graph, const WeightTable& table, size_t index
 
 }  // namespace
 
-Result<WeightStore> WeightStore::create(const Graph& graph, const WeightTable& table, Device& device,
-                                        const LoadProgress& progress) {
-  uint64_t total = 0, done = 0;
-  for (const std::string& name : graph.weight_names) total += table.at(name).tensor.bytes();
-  WeightStore store;
-  const int64_t begin_ns = monotonic_ns();
+Status WeightStore::upload_all(const Graph& graph, const WeightTable& table, Device& device,
+                               const LoadProgress& progress) {
+  uint64_t done = 0;
   for (size_t i = 0; i < graph.weight_names.size(); ++i) {
     const WeightSource source = describe(graph, table, i);
     DUNLIN_ASSIGN_OR_RETURN(auto weight, device.upload(source));
-    store.weights_.push_back(std::move(weight));
+    weights_.push_back(std::move(weight));
     done += source.tensor.bytes();
-    if (progress && !progress(done, total)) return Status::cancelled("loading was stopped");
+    if (progress && !progress(done, file_bytes_)) return Status::cancelled("loading was stopped");
   }
-  DUNLIN_RETURN_IF_ERROR(device.finish_uploads());
-  store.file_bytes_ = total;
+  return device.finish_uploads();
+}
+
+Result<WeightStore> WeightStore::create(const Graph& graph, const WeightTable& table, Device& device,
+                                        const LoadProgress& progress) {
+  WeightStore store;
+  for (const std::string& name : graph.weight_names) store.file_bytes_ += table.at(name).tensor.bytes();
+  const int64_t begin_ns = monotonic_ns();
+  if (Status uploaded = store.upload_all(graph, table, device, progress); !uploaded.is_ok()) {
+    device.drop_uploads();
+    return uploaded;
+  }
   store.load_ns_ = monotonic_ns() - begin_ns;
   return store;
 }

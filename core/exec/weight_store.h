@@ -29,6 +29,9 @@ class WeightStore {
   int64_t load_ns() const { return load_ns_; }
 
  private:
+  Status upload_all(const Graph& graph, const WeightTable& table, Device& device,
+                    const LoadProgress& progress);
+
   std::vector<std::unique_ptr<DeviceWeight>> weights_;  // by the graph's weight index
   uint64_t file_bytes_ = 0;
   int64_t load_ns_ = 0;

@@ -1,6 +1,7 @@
 // Devices that choose tokens, and the host's Sampler over the logits that the same device shows: one token.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <deque>
 #include <iostream>
 #include <numeric>
 #include <random>
@@ -38,6 +39,7 @@ class HeadModel {
     REQUIRE(verify_graph(graph_).is_ok());
     upload(device, "embed", {kTokens, kWidth}, embedding());
     upload(device, "head", {n_vocab, kWidth}, head());
+    REQUIRE(device.finish_uploads().is_ok());
     auto plan = device.compile(graph_, {bindings_, nullptr, 1, n_rows}, {n_choosable, {}});
     INFO((plan.is_ok() ? "" : plan.message()));
     REQUIRE(plan.is_ok());
@@ -72,7 +74,8 @@ class HeadModel {
       std::copy_n(values.begin() + (id - 1000) * kWidth, kWidth, values.begin() + id * kWidth);
     return values;
   }
-  void upload(Device& device, const char* name, Shape shape, const std::vector<float>& values) {
+  void upload(Device& device, const char* name, Shape shape, std::vector<float> all) {
+    const std::vector<float>& values = sources_.emplace_back(std::move(all));
     WeightSource source;
     source.name = name;
     source.tensor =
@@ -89,6 +92,7 @@ class HeadModel {
 
   int32_t n_vocab_, n_choosable_;
   Graph graph_;
+  std::deque<std::vector<float>> sources_;  // the device reads them until its uploads are finished
   std::vector<std::unique_ptr<DeviceWeight>> weights_;
   std::vector<const DeviceWeight*> bindings_;
   std::unique_ptr<Plan> plan_;

@@ -88,6 +88,7 @@ class AheadDevice final : public Device {
     return device_->upload(source);
   }
   Status finish_uploads() override { return device_->finish_uploads(); }
+  void drop_uploads() override { device_->drop_uploads(); }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     return device_->create_kv_cache(spec, n_blocks);
   }

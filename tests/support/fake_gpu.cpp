@@ -102,6 +102,7 @@ class FakeDevice final : public Device {
     return std::unique_ptr<DeviceWeight>(std::make_unique<FakeWeight>(std::move(held), std::move(weight)));
   }
   Status finish_uploads() override { return device_->finish_uploads(); }
+  void drop_uploads() override { device_->drop_uploads(); }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     DUNLIN_ASSIGN_OR_RETURN(Held held,
                             Held::take(card_, kv_block_bytes(spec) * uint64_t(n_blocks), "the KV cache"));

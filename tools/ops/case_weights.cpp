@@ -44,9 +44,10 @@ const Value& weight_value(const Graph& graph, size_t index) {
 
 Result<CaseWeights> upload_random_weights(const Graph& graph, Device& device) {
   CaseWeights weights;
+  std::vector<std::vector<uint8_t>> sources;  // until the device has finished
   for (size_t i = 0; i < graph.weight_names.size(); ++i) {
     const Value& value = weight_value(graph, i);
-    const std::vector<uint8_t> bytes = random_weight(value, i + 1);
+    const std::vector<uint8_t>& bytes = sources.emplace_back(random_weight(value, i + 1));
     WeightSource source;
     source.name = value.name;
     source.tensor = source_in_memory({value.type, value.shape, bytes});

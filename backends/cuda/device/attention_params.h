@@ -28,13 +28,15 @@ struct AttentionParams {
   int32_t n_rot;
   int32_t window;  // 0: no limit
   int32_t n_head;
-  // attn_decode: where splits leave what they found, [row][kv head][split] {acc [group][head_dim], max
-  // [group], sum [group]}, and how many CTAs did and have read them, [row][kv head][2], zero between
-  // launches.
-  float* partials;
-  uint32_t* arrived;
+  // attn_decode: partial results, [row][kv head][split][group * head_dim / 4], all words kUnwritten between
+  // launches, and how CTAs meet, [row][kv head] and [row][kv head][group * head_dim / 16]:
+  // ops/range_merge.cuh.
+  float4* range_outputs;
+  float2* range_weights;
+  uint32_t* meetings;  // this layer's, zero when the step begins
+  uint32_t* gone;      // zero between launches
   int32_t n_splits;
-  int32_t patience;      // cycles that a CTA of attn_decode waits for those of its kv head
+  int32_t patience;      // cycles that a warp of attn_decode waits for the CTAs of its kv head
   RowEmission emission;  // attn_decode of a single row
 };
 static_assert(std::is_trivially_copyable_v<AttentionParams>);
@@ -53,11 +55,6 @@ inline constexpr int32_t kPrefillTileRows = 64;
 // Dynamic shared memory of attn_decode: what each warp found, [warp][group][head_dim] f32.
 constexpr int32_t attn_decode_shared_bytes(int32_t group, int32_t head_dim) {
   return kDecodeWarps * group * head_dim * int32_t(sizeof(float));
-}
-
-// A multiple of 4, so that results can be read 16 bytes at a time.
-constexpr int32_t attention_partial_floats(int32_t group, int32_t head_dim) {
-  return (group * (head_dim + 2) + 3) / 4 * 4;
 }
 
 }  // namespace dunlin::cuda

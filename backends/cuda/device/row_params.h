@@ -110,9 +110,10 @@ struct StepBeginParams {
   int32_t n_tokens;
   int32_t n_chosen;
   int32_t n_more_at;
-  int32_t reserved;
+  int32_t n_zeroed;
+  uint32_t* zeroed;  // n_zeroed words become zero
 };
-static_assert(std::is_trivially_copyable_v<StepBeginParams> && sizeof(StepBeginParams) == 48);
+static_assert(std::is_trivially_copyable_v<StepBeginParams> && sizeof(StepBeginParams) == 56);
 
 struct CopyParams {
   const uint32_t* from;

@@ -7,10 +7,10 @@
 //   2. The CTA of the last range does the same to the new token's key, puts both into the cache, and keeps
 //      them in shared memory in the cache's form: the warp that meets the position takes them from there.
 //   3. Each warp attends to its tokens; their results are merged in shared memory.
-//   4. If there are more ranges, partial results go to memory, and when all are there every CTA of the kv
-//   head
-//      adds up a share of the outputs. Ranges depend on the sequence's own length only, and the order of the
-//      sums on the ranges, so a result does not depend on its neighbours or on the grid.
+//   4. If there are more ranges, partial results go to memory, and every CTA of the kv head adds up a share
+//   of
+//      the outputs (ops/range_merge.cuh). Ranges depend on the sequence's own length only, and the order of
+//      the sums on the ranges, so a result does not depend on its neighbours or on the grid.
 //
 // Instructions come cold in every layer of a decode step, so code size is latency: what a CTA shares is done
 // once, loops that rarely turn are not unrolled.
@@ -20,6 +20,7 @@
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/attention_columns.cuh"
 #include "backends/cuda/ops/emit_row.cuh"
+#include "backends/cuda/ops/range_merge.cuh"
 
 namespace dunlin::cuda {
 namespace {
@@ -109,7 +110,6 @@ struct Decode {
     QueryColumns<kHeadDim, kTiles> queries;
     New fresh;
     float peak[kDecodeWarps][8 * kTiles], sum[kDecodeWarps][8 * kTiles];
-    int verdict;  // Meeting::Verdict
   };
 
   const AttentionParams& p;
@@ -353,102 +353,6 @@ __device__ __forceinline__ Outputs4 merge_warps(const D& d, int i, int n_warps, 
   return out;
 }
 
-// The CTAs of a kv head, each of which has written its partial results. They wait for one another, but not
-// for ever: kernels of another engine may keep some of them from the device, which wait for theirs. Who has
-// lost patience goes, and the last to arrive, which needs nobody, then makes all outputs; who else does
-// writes the same.
-struct Meeting {
-  static constexpr uint32_t kGone = 0x10000, kArrivedMask = kGone - 1;
-  enum Verdict { kOwnShare, kAll, kNothing };
-
-  uint32_t* arrived;  // CTAs that did, and kGone for each that went before all had
-  uint32_t* left;     // that have made their outputs
-  uint32_t n;
-  int32_t patience;  // cycles
-
-  // By one thread, behind a barrier.
-  __device__ __forceinline__ Verdict meet() const {
-    __threadfence();  // what the CTA wrote, which the barrier has shown to this thread, before the count
-    const uint32_t before = atomicAdd(arrived, 1u);
-    __threadfence();
-    if ((before & kArrivedMask) == n - 1) return before >= kGone ? kAll : kOwnShare;
-    const long long begin = clock64();
-    for (;;) {
-      uint32_t seen;
-      asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrived) : "memory");
-      if ((seen & kArrivedMask) == n) return kOwnShare;
-      if (clock64() - begin < patience) continue;
-      if (atomicCAS(arrived, seen, seen + kGone) == seen) return kNothing;
-    }
-  }
-  // The last to leave makes both zero again. By one thread that has met; nobody goes any more.
-  __device__ __forceinline__ void leave() const {
-    const uint32_t n_gone = __ldcg(arrived) / kGone;
-    if (atomicAdd(left, 1u) + 1 + n_gone != n) return;
-    *arrived = 0;
-    *left = 0;
-  }
-};
-
-// Step 4: this CTA's share of the outputs from the partial results of n ranges. Four threads have 16 outputs
-// in up to 8 ranges, and where there are more, the 8 quads of a warp divide them. The order of every sum
-// depends on the ranges only.
-template <typename D, typename Finish>
-__device__ __forceinline__ void merge_ranges(const D& d, const float* partials, int stride, int head_dim,
-                                             int n, int share, int n_shares, Finish finish) {
-  constexpr int kEach = 8;
-  const bool is_wide = n > kEach;
-  const int own = is_wide ? D::warp() : int(threadIdx.x) / 4, at_once = is_wide ? kDecodeWarps : kThreads / 4;
-  const int slot = is_wide ? D::lane() / 4 : 0, n_slots = is_wide ? 8 : 1, part = threadIdx.x % 4;
-  const int n_units = d.group * head_dim / 16, each = (n_units + n_shares - 1) / n_shares;
-  const int end = min((share + 1) * each, n_units);
-#pragma unroll 1
-  for (int first = share * each; first < end; first += at_once) {
-    const int unit = min(first + own, end - 1), r = unit * 16 / head_dim;
-    const float* peaks = partials + d.group * head_dim + r;
-    const float* from = partials + unit * 16 + 4 * part;
-    float4 found[kEach];
-    float peak[kEach], sum[kEach];
-#pragma unroll
-    for (int e = 0; e < kEach; ++e) {
-      const int i = slot + n_slots * e;
-      peak[e] = -INFINITY, sum[e] = 0;
-      found[e] = make_float4(0, 0, 0, 0);
-      if (i >= n) continue;
-      peak[e] = __ldcg(peaks + i * stride), sum[e] = __ldcg(peaks + i * stride + d.group);
-      found[e] = __ldcg(reinterpret_cast<const float4*>(from + i * stride));
-    }
-    float top = peak[0];
-#pragma unroll
-    for (int e = 1; e < kEach; ++e) top = fmaxf(top, peak[e]);
-    const auto over_slots = [&](auto combine) {
-      if (!is_wide) return;
-#pragma unroll
-      for (int step = 4; step < 32; step *= 2) combine(step);
-    };
-    over_slots([&](int step) { top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, step)); });
-    float total = 0;
-    Outputs4 out;
-#pragma unroll
-    for (int e = 0; e < kEach; ++e) {
-      const float weight = exp2_approx(peak[e] - top);
-      total += weight * sum[e];
-      out.add(found[e], weight);
-    }
-    over_slots([&](int step) {
-      total += __shfl_xor_sync(0xffffffffu, total, step);
-#pragma unroll
-      for (float& v : out.v) v += __shfl_xor_sync(0xffffffffu, v, step);
-    });
-    if (slot != 0 || first + own >= end) continue;
-    const float factor = __fdividef(1, total);
-#pragma unroll
-    for (float& v : out.v) v *= factor;
-    finish(out, unit * 16 + 4 * part);
-  }
-}
-static_assert(kMaxAttentionSplits == 64);  // 8 quads, 8 ranges each
-
 template <KvFormat F, int kHeadDim, int kTiles>
 __device__ __forceinline__ void attend(const AttentionParams& p) {
   using D = Decode<F, kHeadDim, kTiles>;
@@ -477,12 +381,13 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
     d.load_keys(keys, block, at);
     d.load_values(values, block, at);
   };
-  if (has_work) load_first();
+  // Without a wait: CTAs that have work wait, and the kernel is not over before them.
+  if (!has_work) return;
+  load_first();
   int h = threadIdx.x / kThreadsPerHead;
   const float* from = d.head_at(min(h, d.group + 1));
   asm volatile("" : "+l"(from));  // found before the wait
   pdl_wait();
-  if (!has_work) return;
   typename D::Source source = d.load_head(from);
 
   int last_split = range.n_active - 1;
@@ -496,9 +401,9 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   }
   __syncthreads();
 
-  const int stride = attention_partial_floats(d.group, kHeadDim), n = d.group * kHeadDim;
-  const int64_t index = int64_t(d.row) * p.kv.n_head_kv + d.head;
-  float* partials = p.partials + index * p.n_splits * stride;
+  const int n = d.group * kHeadDim, n_quads = n / 4;
+  const int64_t index = int64_t(d.row) * p.kv.n_head_kv + d.head, results_at = index * p.n_splits * n_quads;
+  const RangeResults results{p.range_outputs + results_at, p.range_weights + results_at, n_quads};
   // All four lanes of a group of 16 outputs are here or none.
   const uint32_t quad = 0xfu << (D::lane() / 4 * 4);
   const auto finish = [&](const Outputs4& out, int i) {
@@ -512,7 +417,6 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
     const int n_warps = min(kDecodeWarps, (range.end - range.begin + 15) / 16);
     if (D::warp() < n_warps) d.attend_range(range, keys, values);
     __syncthreads();
-    float* partial = partials + split * stride;
     const bool alone = range.n_active == 1;
 #pragma unroll 1
     for (int i = 4 * threadIdx.x; i < n; i += 4 * kThreads) {
@@ -524,9 +428,7 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
         for (float& v : out.v) v *= factor;
         finish(out, i);
       } else {
-        out.store(partial + i);
-        const int r = i / kHeadDim;
-        if (i % kHeadDim == 0) partial[n + r] = peak, partial[n + d.group + r] = sum;
+        results.put(split, i / 4, out.v, peak, sum);
       }
     }
     if (alone) return;
@@ -537,16 +439,9 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
     __syncthreads();  // before the warps write again
   }
 
-  const int n_ctas = min(int(gridDim.y), range.n_active);
-  const Meeting meeting{p.arrived + 2 * index, p.arrived + 2 * index + 1, uint32_t(n_ctas), p.patience};
-  __syncthreads();
-  if (threadIdx.x == 0) shared.verdict = meeting.meet();
-  __syncthreads();
-  if (shared.verdict == Meeting::kNothing) return;
-  const bool makes_all = shared.verdict == Meeting::kAll;
-  merge_ranges(d, partials, stride, kHeadDim, range.n_active, makes_all ? 0 : int(blockIdx.y),
-               makes_all ? 1 : n_ctas, finish);
-  if (threadIdx.x == 0) meeting.leave();
+  const Meeting meeting{p.meetings + index, p.gone + index * (n_quads / kQuadsOfUnit),
+                        uint32_t(min(int(gridDim.y), range.n_active)), p.patience};
+  merge_ranges<Outputs4>({results, range.n_active}, meeting, D::warp(), kDecodeWarps, finish);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ extern "C" __global__ void __launch_bounds__(1024) step_begin(dunlin::cuda::Step
     }
     p.to[i] = uint32_t(word);
   }
+  for (int i = threadIdx.x; i < p.n_zeroed; i += blockDim.x) p.zeroed[i] = 0;
   for (int i = threadIdx.x; i < n_more; i += blockDim.x) p.to[p.n_words + i] = __ldcv(p.from + p.n_words + i);
 }
 
