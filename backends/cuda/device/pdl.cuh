@@ -2,8 +2,8 @@
 //
 // Rules (docs/decisions/0002): every thread of every kernel executes pdl_wait() before it reads what an
 // earlier kernel wrote or writes anything. Before it may be read: weights; the step's inputs, as the launch
-// behind step_begin waits for all of it (CudaPlan::launch_step); keys and values of earlier steps. A CTA that has
-// nothing to do may end without it, if another of its kernel waits.
+// behind step_begin waits for all of it (CudaPlan::launch_step); keys and values of earlier steps. A CTA that
+// has nothing to do may end without it, if another of its kernel waits.
 #pragma once
 
 namespace dunlin::cuda {
