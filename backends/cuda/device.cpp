@@ -41,7 +41,9 @@ class CudaDevice final : public Device {
     if (uploader_ == nullptr) {
       DUNLIN_ASSIGN_OR_RETURN(uploader_, WeightUploader::create(*context_, *kernels_));
     }
-    return uploader_->upload(source);
+    auto weight = uploader_->upload(source);
+    if (!weight.is_ok()) uploader_.reset();  // it takes nothing more
+    return weight;
   }
   Status finish_uploads() override {
     if (uploader_ == nullptr) return Status::ok();
