@@ -22,13 +22,21 @@ function(dunlin_compile_settings target)
   endif()
 endfunction()
 
+# Settings of everything that only tests are made of. No PIC flag of its own, so that libraries and executables have the
+# same flags and can share a precompiled header.
+function(dunlin_test_settings target)
+  dunlin_compile_settings(${target})
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+endfunction()
+
 # dunlin_test(NAME SOURCES ... LINKS ... [LABELS ...]): one Catch2 executable, run by ctest from the source root.
 # Labels: sanitized = also run under AddressSanitizer and UBSan by ./dev test; slow = left out there; arm = also
 # cross-compiled and run under emulation by ./dev test-arm.
 function(dunlin_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  dunlin_compile_settings(${name})
+  dunlin_test_settings(${name})
+  target_precompile_headers(${name} REUSE_FROM dunlin_test_catch)
   target_link_libraries(${name} PRIVATE dunlin_test_main ${ARG_LINKS})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   if(ARG_LABELS)
