@@ -50,7 +50,7 @@ int read_from(std::span<const uint8_t> file, uint64_t first) {
 }
 
 // The parser asks for one item more at a time, so the attempts are quadratic in what follows: every front of
-// a tiny file, and of a real one those near the end of its header.
+// a tiny file, and of a real one a front near the end of its header.
 TEST_CASE("A GGUF header is read from any front of the file") {
   const std::vector<uint8_t> tiny = test::tiny_gguf();
   uint64_t first = 0;
@@ -58,15 +58,17 @@ TEST_CASE("A GGUF header is read from any front of the file") {
   CHECK(first > 1000);  // the length of the header
 
   const FileMap map = std::move(FileMap::open(kGguf)).value();
-  for (const uint64_t near_its_end : {50'000, 100'000}) CHECK(read_from(map.bytes(), near_its_end) > 1);
+  CHECK(read_from(map.bytes(), 100'000) > 1);
 }
 
 TEST_CASE("A short file fails from its front as it does whole") {
   const FileMap map = std::move(FileMap::open(kGguf)).value();
-  for (const size_t size : {3, 20, 1000, 70'000, 2'000'000}) {
+  using Sizes = std::pair<size_t, uint64_t>;  // of the file, and of its first front
+  for (const auto& [size, first] :
+       {Sizes{3, 3}, {20, 20}, {1000, 500}, {70'000, 69'000}, {2'000'000, 100'000}}) {
     const auto cut = map.bytes().first(size);
     Result<GgufFile> parsed = Status::internal("not parsed");
-    n_attempts(cut, std::min<uint64_t>(cut.size(), 500), parsed);
+    n_attempts(cut, first, parsed);
     REQUIRE_FALSE(parsed.is_ok());
     CHECK(parsed.status().message() == GgufFile::parse(cut, "front").status().message());
   }
