@@ -4,24 +4,31 @@
 
 namespace dunlin::cpu {
 
-// Each is defined by the translation unit of its instruction set, isa/<isa>_linear.cpp.
+// Each is defined by the translation unit of its instruction set, if that is built: isa/<isa>_linear.cpp.
 extern const LinearTable kGenericLinear;
-#if DUNLIN_CPU_X86
 extern const LinearTable kAvx2Linear;
 extern const LinearTable kAvxVnniLinear;
 extern const LinearTable kAvx512VnniLinear;
-#elif DUNLIN_CPU_ARM
 extern const LinearTable kNeonDotprodLinear;
 extern const LinearTable kNeonI8mmLinear;
-#endif
 
 namespace {
 
 constexpr const LinearTable* kTables[] = {
-#if DUNLIN_CPU_X86
-    &kAvx512VnniLinear, &kAvxVnniLinear, &kAvx2Linear,
-#elif DUNLIN_CPU_ARM
-    &kNeonI8mmLinear, &kNeonDotprodLinear,
+#if DUNLIN_CPU_AVX512VNNI
+    &kAvx512VnniLinear,
+#endif
+#if DUNLIN_CPU_AVXVNNI
+    &kAvxVnniLinear,
+#endif
+#if DUNLIN_CPU_AVX2
+    &kAvx2Linear,
+#endif
+#if DUNLIN_CPU_NEON_I8MM
+    &kNeonI8mmLinear,
+#endif
+#if DUNLIN_CPU_NEON_DOTPROD
+    &kNeonDotprodLinear,
 #endif
     &kGenericLinear};
 

@@ -12,24 +12,31 @@
 
 namespace dunlin::cpu {
 
-// Each is defined by the translation unit of its instruction set, isa/<isa>_roofline.cpp.
+// Each is defined by the translation unit of its instruction set, if that is built: isa/<isa>_roofline.cpp.
 extern const RooflineProbes kGenericRoofline;
-#if DUNLIN_CPU_X86
 extern const RooflineProbes kAvx2Roofline;
 extern const RooflineProbes kAvxVnniRoofline;
 extern const RooflineProbes kAvx512VnniRoofline;
-#elif DUNLIN_CPU_ARM
 extern const RooflineProbes kNeonDotprodRoofline;
 extern const RooflineProbes kNeonI8mmRoofline;
-#endif
 
 namespace {
 
 constexpr const RooflineProbes* kProbes[] = {
-#if DUNLIN_CPU_X86
-    &kAvx512VnniRoofline, &kAvxVnniRoofline, &kAvx2Roofline,
-#elif DUNLIN_CPU_ARM
-    &kNeonI8mmRoofline, &kNeonDotprodRoofline,
+#if DUNLIN_CPU_AVX512VNNI
+    &kAvx512VnniRoofline,
+#endif
+#if DUNLIN_CPU_AVXVNNI
+    &kAvxVnniRoofline,
+#endif
+#if DUNLIN_CPU_AVX2
+    &kAvx2Roofline,
+#endif
+#if DUNLIN_CPU_NEON_I8MM
+    &kNeonI8mmRoofline,
+#endif
+#if DUNLIN_CPU_NEON_DOTPROD
+    &kNeonDotprodRoofline,
 #endif
     &kGenericRoofline};
 

@@ -6,12 +6,19 @@ namespace dunlin::cpu {
 
 const VectorKernelTable* const* vector_tables() {
   static constexpr const VectorKernelTable* kTables[] = {
-#if defined(DUNLIN_CPU_X86)
+#if DUNLIN_CPU_AVX512VNNI
     &kVectorKernelsAvx512Vnni,
+#endif
+#if DUNLIN_CPU_AVXVNNI
     &kVectorKernelsAvxVnni,
+#endif
+#if DUNLIN_CPU_AVX2
     &kVectorKernelsAvx2,
-#elif defined(DUNLIN_CPU_ARM)
+#endif
+#if DUNLIN_CPU_NEON_I8MM
     &kVectorKernelsNeonI8mm,
+#endif
+#if DUNLIN_CPU_NEON_DOTPROD
     &kVectorKernelsNeonDotprod,
 #endif
     &kVectorKernelsGeneric,

@@ -10,6 +10,7 @@
 #include "platforms/file_map.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/model/safetensors_file.h"
+#include "tests/unit/model/tiny_model.h"
 
 using namespace dunlin;
 using Catch::Matchers::Contains;
@@ -35,27 +36,39 @@ int n_attempts(std::span<const uint8_t> file, uint64_t first, Result<Parsed>& pa
   }
 }
 
+// Reads from the first bytes of the file; the number of attempts.
+int read_from(std::span<const uint8_t> file, uint64_t first) {
+  const GgufFile whole = GgufFile::parse(file, "whole").value();
+  Result<GgufFile> parsed = Status::internal("not parsed");
+  const int attempts = n_attempts(file, first, parsed);
+  INFO("from " << first << " bytes: " << parsed.status().message());
+  REQUIRE(parsed.is_ok());
+  REQUIRE(parsed->tensors().size() == whole.tensors().size());
+  CHECK(parsed->tensors().back().offset == whole.tensors().back().offset);
+  CHECK(parsed->entries().size() == whole.entries().size());
+  return attempts;
+}
+
+// The parser asks for one item more at a time, so the attempts are quadratic in what follows: every front of
+// a tiny file, and of a real one a front near the end of its header.
 TEST_CASE("A GGUF header is read from any front of the file") {
+  const std::vector<uint8_t> tiny = test::tiny_gguf();
+  uint64_t first = 0;
+  while (read_from(tiny, first) > 1) ++first;
+  CHECK(first > 1000);  // the length of the header
+
   const FileMap map = std::move(FileMap::open(kGguf)).value();
-  const GgufFile whole = GgufFile::parse(map.bytes(), kGguf).value();
-  for (const uint64_t first : {0, 1, 5, 23, 24, 100, 1000, 30'000, 100'000}) {
-    Result<GgufFile> parsed = Status::internal("not parsed");
-    const int attempts = n_attempts(map.bytes(), first, parsed);
-    INFO("from " << first << " bytes: " << parsed.status().message());
-    REQUIRE(parsed.is_ok());
-    CHECK(attempts > 1);
-    REQUIRE(parsed->tensors().size() == whole.tensors().size());
-    CHECK(parsed->tensors().back().offset == whole.tensors().back().offset);
-    CHECK(parsed->entries().size() == whole.entries().size());
-  }
+  CHECK(read_from(map.bytes(), 100'000) > 1);
 }
 
 TEST_CASE("A short file fails from its front as it does whole") {
   const FileMap map = std::move(FileMap::open(kGguf)).value();
-  for (const size_t size : {3, 20, 1000, 70'000, 2'000'000}) {
+  using Sizes = std::pair<size_t, uint64_t>;  // of the file, and of its first front
+  for (const auto& [size, first] :
+       {Sizes{3, 3}, {20, 20}, {1000, 500}, {70'000, 69'000}, {2'000'000, 100'000}}) {
     const auto cut = map.bytes().first(size);
     Result<GgufFile> parsed = Status::internal("not parsed");
-    n_attempts(cut, std::min<uint64_t>(cut.size(), 500), parsed);
+    n_attempts(cut, first, parsed);
     REQUIRE_FALSE(parsed.is_ok());
     CHECK(parsed.status().message() == GgufFile::parse(cut, "front").status().message());
   }
