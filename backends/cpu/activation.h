@@ -25,8 +25,11 @@ inline constexpr float kSmallestAmax = 1e-35f;
 
 struct A256Block {
   int8_t q[256];
-  int32_t minus32_sum16[16];  // -32 times the sum of each 16 q: where a Q6_K accumulator starts
-  int16_t sum32[8];           // sums of 32 q; |sum| <= 4064
+  // Where an accumulator of Q6_K starts: -32 times the sum of each 16 q. Where accumulators have 16 bits
+  // (AVX2), -32 times the sum of those q[i] with i % 4 < 2 in the low half, and of the others in the high
+  // half.
+  int32_t centers[16];
+  int16_t sum32[8];  // sums of 32 q; |sum| <= 4064
   int16_t sum16[16];
   float d;
   uint32_t unused[3];

@@ -35,8 +35,8 @@ constexpr int kTileRows = 1;
 constexpr int kTileTokens = 6;
 constexpr int kSmallTokens = 8;
 #define DUNLIN_TILE "8x6"
-#define DUNLIN_A256_TOKENS 24
-#define DUNLIN_A256_TILE "8x24"
+#define DUNLIN_A256_TOKENS 64
+#define DUNLIN_A256_TILE "16x64"
 #define DUNLIN_ISA "avx2"
 #include "backends/cpu/kernels/linear_rows.inl"
 

@@ -1,9 +1,8 @@
 // Lanes (kernels/tiles.inl) of AVX512-VNNI: 16 rows a register, one panel.
 struct Lanes {
   static constexpr int kCount = 16;
-  static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = false;
-  static constexpr bool kAnyTokens = false;
+  static constexpr bool kUnpacksFirst = false;
   static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 4;
   using Bytes = __m512i;
@@ -79,6 +78,7 @@ struct Lanes {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(x));
   }
   static int32_t sum16(const int8_t* p) { return sum16_sad(p); }
+  static int32_t center(const int8_t*, int32_t sum) { return -32 * sum; }
 
   // Dot products
   using Acc = Ints;
@@ -87,6 +87,7 @@ struct Lanes {
   template <int kBits>
   static constexpr int kRun = 8;
   static Acc begin(Ints start) { return start; }
+  static Acc begin_from(Ints start) { return start; }
   template <int kBits>
   static Acc accumulate(Acc acc, Bytes w, const int8_t* a, int v) {
     return _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(load_dword(a + 4 * v)));

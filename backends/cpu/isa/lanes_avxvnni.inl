@@ -1,8 +1,7 @@
 // Lanes (kernels/tiles.inl) of AVX-VNNI.
 struct Lanes : Lanes256 {
-  static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = false;
-  static constexpr bool kAnyTokens = false;
+  static constexpr bool kUnpacksFirst = false;
   static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 9;
 
@@ -12,6 +11,9 @@ struct Lanes : Lanes256 {
     return _mm256_dpwssd_avx_epi32(acc, pairs, broadcast(load_dword(two)));
   }
 
+  // Quantization
+  static int32_t center(const int8_t*, int32_t sum) { return -32 * sum; }
+
   // Dot products
   using Acc = Ints;
   using Scale = Floats;
@@ -19,6 +21,7 @@ struct Lanes : Lanes256 {
   template <int kBits>
   static constexpr int kRun = 8;
   static Acc begin(Ints start) { return start; }
+  static Acc begin_from(Ints start) { return start; }
   template <int kBits>
   static Acc accumulate(Acc acc, Bytes w, const int8_t* a, int v) {
     return _mm256_dpbusd_avx_epi32(acc, w, broadcast(load_dword(a + 4 * v)));

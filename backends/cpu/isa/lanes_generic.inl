@@ -2,9 +2,8 @@
 // vectors. No fma: without the instruction it would be a library call for every element.
 struct Lanes {
   static constexpr int kCount = 16;
-  static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = false;
-  static constexpr bool kAnyTokens = false;
+  static constexpr bool kUnpacksFirst = false;
   static constexpr bool kTokenPairs = false;
   static constexpr int kPrefetchTokens = 4;
   struct Bytes {
@@ -130,6 +129,7 @@ struct Lanes {
     for (int i = 0; i < 16; ++i) sum += p[i];
     return sum;
   }
+  static int32_t center(const int8_t*, int32_t sum) { return -32 * sum; }
 
   // Dot products
   using Acc = Ints;
@@ -138,6 +138,7 @@ struct Lanes {
   template <int kBits>
   static constexpr int kRun = 8;
   static Acc begin(const Ints& start) { return start; }
+  static Acc begin_from(const Ints& start) { return start; }
   template <int kBits>
   static Acc accumulate(Acc acc, const Bytes& w, const int8_t* a, int v) {
     const int8_t* const four = a + 4 * v;

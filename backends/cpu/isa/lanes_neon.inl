@@ -8,9 +8,8 @@
 // sdot multiplies signed bytes. Weights of up to 6 bits are small enough as they are; Q8_0 loses its bias.
 struct Lanes {
   static constexpr int kCount = 8;
-  static constexpr bool kFreeStart = true;
   static constexpr bool kTokenByToken = true;
-  static constexpr bool kAnyTokens = false;
+  static constexpr bool kUnpacksFirst = false;
   static constexpr int kPrefetchTokens = 9;
 #if defined(__ARM_FEATURE_MATMUL_INT8)
   static constexpr bool kTokenPairs = true;
@@ -131,6 +130,9 @@ struct Lanes {
   static DUNLIN_INLINE int32_t sum16(const int8_t* p) {
     return vaddlvq_s8(vld1q_s8(p));
   }
+  static DUNLIN_INLINE int32_t center(const int8_t*, int32_t sum) {
+    return -32 * sum;
+  }
 
   // Dot products. |S| of a block stays below 2^28, so the sum is an integer: one multiply-add instead of a
   // conversion and a fused one.
@@ -140,6 +142,9 @@ struct Lanes {
   template <int kBits>
   static constexpr int kRun = 8;
   static DUNLIN_INLINE Acc begin(Ints start) {
+    return start;
+  }
+  static DUNLIN_INLINE Acc begin_from(Ints start) {
     return start;
   }
   // One load brings the activations of four calls, and each takes its lane: a broadcast of four bytes from

@@ -25,8 +25,8 @@ class LinearDriver {
         token_bytes_(activation_row_bytes(activation_layout(args.weight.type), args.weight.k)) {}
 
   void row_block(int64_t begin, int64_t end) const {
-    if constexpr (FullTile::kAnyTokens) {
-      any_tokens(begin, end);
+    if constexpr (FullTile::kUnpacksFirst) {
+      unpacked_tiles(begin, end);
     } else {
       full_tiles(begin, end);
     }
@@ -54,24 +54,29 @@ class LinearDriver {
     }
   }
 
-  // Tiles that take their number of tokens as they run.
-  void any_tokens(int64_t begin, int64_t end) const {
+  // Tiles of a panel that take their number of tokens as they run.
+  void unpacked_tiles(int64_t begin, int64_t end) const {
     for (int64_t token = args_.token_begin; token < args_.token_end; token += T) {
       const int64_t left = args_.token_end - token;
-      for (int64_t v = begin; v < end; ++v) any_tile(v, token, left < T ? int(left) : T);
+      for (int64_t v = begin; v < end; v += kVectorsPerPanel)
+        unpacked_tile(v, token, left < T ? int(left) : T);
     }
   }
-  void any_tile(int64_t v, int64_t token, int n_tokens) const {
+  void unpacked_tile(int64_t v, int64_t token, int n_tokens) const {
     const uint8_t* tokens[T];
     for (int t = 0; t < n_tokens; ++t) tokens[t] = args_.activations + (token + t) * token_bytes_;
-    typename V::Floats y[T];
-    FullTile::run_any(row_vector(args_.weight, v), tokens, n_tokens, args_.weight.k, y);
+    typename V::Floats y[T][kVectorsPerPanel];
+    FullTile::Unpacked::run(row_vector(args_.weight, v).panel, tokens, n_tokens, args_.weight.k, y);
     if constexpr (kOp == LinearOp::kLinear) {
-      for (int t = 0; t < n_tokens; ++t) finish_linear<V>(args_.epilogue, row_store(v), token + t, y[t]);
+      for (int t = 0; t < n_tokens; ++t)
+        for (int r = 0; r < kVectorsPerPanel; ++r)
+          finish_linear<V>(args_.epilogue, row_store(v + r), token + t, y[t][r]);
     } else {
-      typename V::Floats up[T];
-      FullTile::run_any(row_vector(args_.up, v), tokens, n_tokens, args_.up.k, up);
-      for (int t = 0; t < n_tokens; ++t) finish_glu<V>(args_.epilogue, row_store(v), token + t, y[t], up[t]);
+      typename V::Floats up[T][kVectorsPerPanel];
+      FullTile::Unpacked::run(row_vector(args_.up, v).panel, tokens, n_tokens, args_.up.k, up);
+      for (int t = 0; t < n_tokens; ++t)
+        for (int r = 0; r < kVectorsPerPanel; ++r)
+          finish_glu<V>(args_.epilogue, row_store(v + r), token + t, y[t][r], up[t][r]);
     }
   }
 

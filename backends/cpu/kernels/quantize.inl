@@ -27,7 +27,7 @@ void quantize_a256(const QuantizeArgs& args) {
       for (int j = 0; j < 16; ++j) {
         const int32_t sum = V::sum16(block.q + 16 * j);
         block.sum16[j] = int16_t(sum);
-        block.minus32_sum16[j] = -32 * sum;
+        block.centers[j] = V::center(block.q + 16 * j, sum);
       }
       for (int j = 0; j < 8; ++j) block.sum32[j] = int16_t(block.sum16[2 * j] + block.sum16[2 * j + 1]);
       __builtin_memset(block.unused, 0, sizeof block.unused);

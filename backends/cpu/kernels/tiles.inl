@@ -6,12 +6,11 @@
 //
 // A tile is a template over
 //   V  the lanes (isa/lanes_*.inl), rows in lanes. Bytes = four weights of each row, Ints = an i32 a row,
-//   Floats = an
-//      f32 a row. move_bits<from, to, mask> moves a bit field within every byte, field<...> within every i32.
-//      A dot product is an Acc: begin(start), accumulate() over at most kRun<bits> vectors, then end() into
-//      Ints, or add_scaled() into a Sum, which is whatever the instruction set adds best. accumulate(acc, w,
-//      a, v) multiplies with the four activations from a + 4v on, a at the first of 32. kFreeStart: whether
-//      an Acc can begin at a zero point's correction.
+//      Floats = an f32 a row. move_bits<from, to, mask> moves a bit field within every byte, field<...>
+//      within every i32. A dot product is an Acc: begin(start), accumulate() over at most kRun<bits> vectors,
+//      then end(start, acc) into Ints; or begin_from(A256Block::centers or 0), accumulate(), then
+//      add_scaled() into a Sum, which is whatever the instruction set adds best. accumulate(acc, w, a, v)
+//      multiplies with the four activations from a + 4v on, a at the first of 32.
 //   F  the weight format (formats/*.h): vector() is how a block becomes registers
 //
 // Everything lives in the anonymous namespace of one isa/<isa>_linear.cpp.
@@ -56,8 +55,8 @@ DUNLIN_INLINE void prefetch_part(const typename F::Block* w, int part) {
   }
 }
 
-#include "backends/cpu/kernels/any_tokens.inl"
 #include "backends/cpu/kernels/token_pairs.inl"
+#include "backends/cpu/kernels/unpacked_tile.inl"
 
 // K-quants with one activation scale for 256 K. y += d_a (d S - dmin N), or d_a d S.
 template <class V, class F, int R, int T>
@@ -66,15 +65,8 @@ struct TileA256 {
   using Floats = typename V::Floats;
   using Sum = typename V::Sum;
   static constexpr int kSubs = 256 / F::kSubElements;
-  static constexpr bool kStartCentered = F::kCentered && V::kFreeStart;
-  static constexpr bool kSubtractCenters = F::kCentered && !V::kFreeStart;
-  static constexpr bool kAnyTokens = V::kAnyTokens && R == 1 && T > 1;
-
-  // Of n_tokens <= T tokens, if kAnyTokens.
-  static void run_any(const RowVector& row, const uint8_t* const* tokens, int n_tokens, int64_t k,
-                      Floats* y) {
-    AnyTokensA256<V, F, T>::run(row, tokens, n_tokens, k, y);
-  }
+  static constexpr bool kUnpacksFirst = V::kUnpacksFirst && R == 1 && T > 1;
+  using Unpacked = UnpackedTileA256<V, F, T>;
 
   static DUNLIN_NOINLINE void run(const RowVector (&rows)[R], const uint8_t* const (&tokens)[T], int64_t k,
                                   Floats (&y)[R][T]) {
@@ -131,7 +123,7 @@ struct TileA256 {
         for (int t = 0; t < T; ++t) {
           DUNLIN_UNROLL(8)
           for (int r = 0; r < R; ++r) {
-            if (v % kRun == 0) acc[r][t] = V::begin(start(*a[t], sub));
+            if (v % kRun == 0) acc[r][t] = V::begin_from(start(*a[t], sub));
             acc[r][t] = V::template accumulate<F::kBits>(acc[r][t], x[r], a[t]->q + 32 * g, v);
             if (v % kRun == kRun - 1) s[r][t] = V::add_scaled(s[r][t], acc[r][t], scale[r]);
           }
@@ -160,14 +152,14 @@ struct TileA256 {
       typename V::Acc acc;
       DUNLIN_UNROLL(8)
       for (int v = 0; v < 8; ++v) {
-        if (v % kRun == 0) acc = V::begin(start(*a[t], (8 * g + v) / kSubVectors));
+        if (v % kRun == 0) acc = V::begin_from(start(*a[t], (8 * g + v) / kSubVectors));
         acc = V::template accumulate<F::kBits>(acc, x[v], a[t]->q + 32 * g, v);
         if (v % kRun == kRun - 1) s[t] = V::add_scaled(s[t], acc, scale[v / kSubVectors]);
       }
     }
   }
   static DUNLIN_INLINE Ints start(const A256Block& a, int sub) {
-    return V::broadcast(kStartCentered ? a.minus32_sum16[sub] : 0);
+    return V::broadcast(F::kCentered ? a.centers[sub] : 0);
   }
 
   // 2. N, and the block's contribution to y.
@@ -177,7 +169,7 @@ struct TileA256 {
     DUNLIN_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       Ints n[T];
-      if constexpr (F::kHasMin || kSubtractCenters) weigh_sums(*w[r], rows[r].row0, a, n);
+      if constexpr (F::kHasMin) weigh_minimums(*w[r], rows[r].row0, a, n);
       const Floats d = F::d(*w[r], paired_d<F>(rows[r].panel, b), rows[r].row0);
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) {
@@ -186,31 +178,22 @@ struct TileA256 {
           const Floats least = V::mul(F::dmin(*w[r], rows[r].row0), V::to_floats(n[t]));
           y[r][t] = V::fma(d_a, V::sub(V::mul(d, V::sum_to_floats(s[r][t])), least), y[r][t]);
         } else {
-          if constexpr (kSubtractCenters) s[r][t] = V::subtract_centers(s[r][t], n[t]);
           y[r][t] = V::fma(d_a, V::mul(d, V::sum_to_floats(s[r][t])), y[r][t]);
         }
       }
     }
   }
 
-  // n[t] = sum_j x_j * (sum of the q_a of sub-block j), x = minimums, or scales where the center comes off
-  // last.
-  static DUNLIN_INLINE void weigh_sums(const typename F::Block& w, int row0, const A256Block* const (&a)[T],
-                                       Ints (&n)[T]) {
+  // n[t] = sum_j m_j * (sum of the q_a of sub-block j).
+  static DUNLIN_INLINE void weigh_minimums(const typename F::Block& w, int row0,
+                                           const A256Block* const (&a)[T], Ints (&n)[T]) {
     DUNLIN_UNROLL(16)
     for (int t = 0; t < T; ++t) n[t] = V::broadcast(0);
     DUNLIN_UNROLL(8)
     for (int j = 0; j < kSubs; j += 2) {
-      const Ints x = V::pairs(weight(w, j, row0), weight(w, j + 1, row0));
+      const Ints x = V::pairs(F::minimum(w, j, row0), F::minimum(w, j + 1, row0));
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) n[t] = V::dot_pairs(n[t], x, (kSubs == 8 ? a[t]->sum32 : a[t]->sum16) + j);
-    }
-  }
-  static Ints weight(const typename F::Block& w, int j, int row0) {
-    if constexpr (F::kHasMin) {
-      return F::minimum(w, j, row0);
-    } else {
-      return F::scale(w, j, row0);
     }
   }
 };
@@ -221,7 +204,7 @@ template <class V, class F, int R, int T>
 struct TileA32 {
   using Ints = typename V::Ints;
   using Floats = typename V::Floats;
-  static constexpr bool kAnyTokens = false;
+  static constexpr bool kUnpacksFirst = false;
 
   static DUNLIN_NOINLINE void run(const RowVector (&rows)[R], const uint8_t* const (&tokens)[T], int64_t k,
                                   Floats (&y)[R][T]) {
@@ -301,7 +284,7 @@ struct TileA32 {
 template <class V, class F, int R, int T>
 struct TileF32 {
   using Floats = typename V::Floats;
-  static constexpr bool kAnyTokens = false;
+  static constexpr bool kUnpacksFirst = false;
 
   static DUNLIN_NOINLINE void run(const RowVector (&rows)[R], const uint8_t* const (&tokens)[T], int64_t k,
                                   Floats (&y)[R][T]) {
