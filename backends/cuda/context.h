@@ -21,7 +21,8 @@ struct DeviceLimits {
 
 class Context {
  public:
-  static Result<std::unique_ptr<Context>> open(std::shared_ptr<const Driver> driver, int32_t ordinal);
+  static Result<std::unique_ptr<Context>> open(std::shared_ptr<const Driver> driver, int32_t ordinal,
+                                               bool may_use_wgmma);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
