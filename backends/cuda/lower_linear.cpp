@@ -186,27 +186,6 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
   return Status::ok();
 }
 
-Status Lowering::lower_dense(const Node& node, const MatrixUse& use, ValueId residual) {
-  DenseParams p{};
-  p.weight = use.weight->matrix();
-  p.x = data(node.inputs[0]);
-  p.out = data(use.out);
-  if (use.bias != kNoValue) p.bias = weight(use.bias).vector();
-  if (residual != kNoValue) p.residual = data(residual);
-  p.counts = plan_.step.counts();
-  p.count_index = count_index(use.out);
-  const Kernel<DenseParams>& kernel = p.weight.plane == Plane::kF16    ? kernels_.dense_f16
-                                      : p.weight.plane == Plane::kBF16 ? kernels_.dense_bf16
-                                                                       : kernels_.dense_f32;
-  const Grid grid{uint32_t((p.weight.n + 7) / 8), uint32_t((capacity(use.out) + 7) / 8)};
-  Launch launch = make_launch(kernel, node.name, grid, kRowBlock, p);
-  launch.weight_bytes = int64_t(use.weight->bytes());
-  launch.macs_per_row = p.weight.n * p.weight.k;
-  launch.of_logit_rows = is_logit_rows(use.out);
-  add(launch);
-  return Status::ok();
-}
-
 Status Lowering::lower_linear(const Node& node) {
   const auto& attrs = Graph::attrs_of<LinearAttrs>(node);
   const MatrixUse use{&weight(node.inputs[1]), attrs.has_bias ? node.inputs[2] : kNoValue, node.outputs[0]};
