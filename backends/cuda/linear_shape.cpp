@@ -4,6 +4,7 @@
 
 #include "backends/cuda/device/activation.h"
 #include "backends/cuda/device/gemm_mma_stage.h"
+#include "backends/cuda/mma_shape.h"
 
 namespace dunlin::cuda {
 namespace {
@@ -11,9 +12,6 @@ namespace {
 constexpr int32_t kGemvCtasPerSm = 2;
 constexpr int32_t kSkinnyWarps = 8;  // ops/skinny.cu: launch bounds
 constexpr int32_t kMinStages = 2;
-constexpr int32_t kMmaMinStages = 2, kMmaMaxStages = 4;  // ops/gemm_mma.cu
-// Of a turn of all SMs over tiles of 128 rows; of 64, one an SM; of 64, two an SM.
-constexpr int32_t kMmaLargeCost = 100, kMmaSmallCost = 65, kMmaPairCost = 105;
 // Two CTAs an SM have 55 KB and more on their way with two stages. More of the copy engine's work before the
 // row only makes the row late (measured: 1.5B 724 us a token with four, 705 with two).
 constexpr int32_t kMaxStagesByEngine = 2, kMaxStagesByLanes = 4;
@@ -109,52 +107,14 @@ LinearShape shape_skinny(const LinearSize& size, const DeviceLimits& limits, con
   return shape;
 }
 
-// gate and up of a pair of outputs are one warp's, which has one plane.
-bool is_mma(const LinearSize& size) {
-  return size.n_rows >= kMmaMinRows && (!size.glu || size.matrices[0].plane == size.matrices[1].plane);
-}
-
-int32_t mma_stage_bytes(const LinearSize& size, int32_t tile_rows) {
-  int32_t bytes = 0;
-  for (const LinearMatrix& m : size.matrices) bytes = std::max(bytes, gemm_mma_stage_bytes(m.plane, tile_rows));
-  return bytes;
-}
-
-// Tiles of outputs, of all matrices.
-int32_t mma_column_tiles(const LinearSize& size) {
-  constexpr int32_t kColumns = kGemmStrips * kStripRows;
-  if (size.glu) return divide_up(2 * size.matrices[0].n_columns, kColumns);
-  int32_t tiles = 0;
-  for (const LinearMatrix& m : size.matrices) tiles += divide_up(m.n_columns, kColumns);
-  return tiles;
-}
-
-// CTAs of 64 rows that an SM holds.
-int32_t mma_small_ctas(const LinearSize& size, const DeviceLimits& limits) {
-  return kMmaMinStages * mma_stage_bytes(size, 64) <= shared_share(limits) ? 2 : 1;
-}
-
-// How long n tiles of 64 or 128 rows take, relative.
-int32_t mma_cost(const LinearSize& size, int32_t tile_rows, const DeviceLimits& limits) {
-  const int32_t n = mma_column_tiles(size) * divide_up(size.n_rows, tile_rows);
-  if (tile_rows == 128) return divide_up(n, limits.n_sm) * kMmaLargeCost;
-  if (mma_small_ctas(size, limits) == 1) return divide_up(n, limits.n_sm) * kMmaSmallCost;
-  const int32_t whole = n / (2 * limits.n_sm), rest = n % (2 * limits.n_sm);
-  return whole * kMmaPairCost + (rest > limits.n_sm ? kMmaPairCost : rest > 0 ? kMmaSmallCost : 0);
-}
-
-LinearShape shape_mma(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels) {
+LinearShape shape_tiles(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels) {
+  const MmaShape tiles = shape_mma(size, limits);
   LinearShape shape;
-  const int32_t rows = mma_cost(size, 64, limits) < mma_cost(size, 128, limits) ? 64 : 128;
-  shape.kernel = rows == 64 ? kernels.gemm_mma_64 : kernels.gemm_mma_128;
-  shape.n_row_tiles = divide_up(size.n_rows, rows);
-  shape.grid.x = uint32_t(shape.n_row_tiles * mma_column_tiles(size));
-  shape.block = uint32_t(gemm_mma_threads(rows));
-  const int32_t stage = mma_stage_bytes(size, rows);
-  const bool shares = rows == 64 && mma_small_ctas(size, limits) == 2;
-  const int32_t room = shares ? shared_share(limits) : limits.max_shared_bytes;
-  shape.n_stages = std::clamp(room / stage, kMmaMinStages, kMmaMaxStages);
-  shape.shared_bytes = uint32_t(shape.n_stages * stage);
+  shape.kernel = tiles.n_rows == 64 ? kernels.gemm_mma_64 : kernels.gemm_mma_128;
+  shape.grid.x = uint32_t(tiles.n_row_tiles * tiles.n_column_tiles);
+  shape.block = uint32_t(gemm_mma_threads(tiles.n_rows));
+  shape.shared_bytes = uint32_t(tiles.n_stages * tiles.stage_bytes);
+  shape.n_row_tiles = tiles.n_row_tiles, shape.n_stages = tiles.n_stages;
   return shape;
 }
 
@@ -162,7 +122,7 @@ LinearShape shape_mma(const LinearSize& size, const DeviceLimits& limits, const 
 
 LinearShape shape_linear(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels) {
   if (size.n_rows == 1) return shape_gemv(size, limits, kernels);
-  return is_mma(size) ? shape_mma(size, limits, kernels) : shape_skinny(size, limits, kernels);
+  return is_mma(size) ? shape_tiles(size, limits, kernels) : shape_skinny(size, limits, kernels);
 }
 
 }  // namespace dunlin::cuda

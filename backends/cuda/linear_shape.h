@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "backends/cuda/context.h"
 #include "backends/cuda/kernels.h"
+#include "backends/cuda/linear_size.h"
 
 namespace dunlin::cuda {
 
@@ -19,24 +19,6 @@ struct LinearShape {
   GemvSplit gemv{};
   int32_t n_row_tiles = 0, n_stages = 0;  // of gemm_mma
 };
-
-// A matrix of the launch.
-struct LinearMatrix {
-  int32_t n_columns;  // of its output
-  Plane plane;
-};
-
-struct LinearSize {
-  std::vector<LinearMatrix> matrices;
-  int32_t n_strips = 0;
-  int32_t n_tiles = 0;     // of 256 columns
-  int32_t n_rows = 1;      // capacity
-  bool glu = false;        // strips come in pairs
-  int32_t tile_bytes = 0;  // the largest of 256 columns among its planes
-};
-
-// From so many rows on, packed weights are multiplied tile by tile (ops/gemm_mma.cu).
-inline constexpr int32_t kMmaMinRows = 65;
 
 LinearShape shape_linear(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels);
 

@@ -2,8 +2,8 @@
 // many.
 #include <algorithm>
 
-#include "backends/cuda/linear_shape.h"
 #include "backends/cuda/lowering.h"
+#include "backends/cuda/mma_shape.h"
 
 namespace dunlin::cuda {
 namespace {
