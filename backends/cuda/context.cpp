@@ -23,8 +23,7 @@ Result<std::unique_ptr<Context>> Context::open(std::shared_ptr<const Driver> dri
   c->limits_.max_shared_bytes = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
   c->limits_.has_pdl = c->limits_.compute_capability >= 90;
   c->limits_.has_bulk_copy = c->limits_.compute_capability >= 90;
-  c->limits_.has_wgmma =
-      may_use_wgmma && c->limits_.compute_capability == 90 && has_image_for("90a");
+  c->limits_.has_wgmma = may_use_wgmma && c->limits_.compute_capability == 90 && has_image_for("90a");
   // The primary context: libraries that use the runtime share it.
   CUcontext context = nullptr;
   DUNLIN_RETURN_IF_ERROR(

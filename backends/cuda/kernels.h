@@ -34,8 +34,7 @@ namespace dunlin::cuda {
   X(skinny, LinearParams, skinny_16) \
   X(skinny, LinearParams, skinny_32) \
   X(skinny, LinearParams, skinny_64) \
-  X(gemm_mma, LinearParams, gemm_mma_64) \
-  X(gemm_mma, LinearParams, gemm_mma_128) \
+  X(gemm_mma, LinearParams, gemm_mma) \
   X(rows_to_f16, RowsToF16Params, rows_to_f16) \
   X(dequantize, DequantizeParams, dequantize) \
   X(gemm_wgmma, GemmParams, gemm_wgmma_64) \

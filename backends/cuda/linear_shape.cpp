@@ -107,14 +107,14 @@ LinearShape shape_skinny(const LinearSize& size, const DeviceLimits& limits, con
   return shape;
 }
 
-LinearShape shape_tiles(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels) {
-  const MmaShape tiles = shape_mma(size, limits);
+LinearShape shape_tiles(const LinearSize& size, const Kernels& kernels) {
+  const MmaShape tiles = shape_mma(size);
   LinearShape shape;
-  shape.kernel = tiles.n_rows == 64 ? kernels.gemm_mma_64 : kernels.gemm_mma_128;
+  shape.kernel = kernels.gemm_mma;
   shape.grid.x = uint32_t(tiles.n_row_tiles * tiles.n_column_tiles);
-  shape.block = uint32_t(gemm_mma_threads(tiles.n_rows));
-  shape.shared_bytes = uint32_t(tiles.n_stages * tiles.stage_bytes);
-  shape.n_row_tiles = tiles.n_row_tiles, shape.n_stages = tiles.n_stages;
+  shape.block = uint32_t(kGemmThreads);
+  shape.shared_bytes = uint32_t(tiles.shared_bytes);
+  shape.n_row_tiles = tiles.n_row_tiles;
   return shape;
 }
 
@@ -122,7 +122,7 @@ LinearShape shape_tiles(const LinearSize& size, const DeviceLimits& limits, cons
 
 LinearShape shape_linear(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels) {
   if (size.n_rows == 1) return shape_gemv(size, limits, kernels);
-  return is_mma(size) ? shape_tiles(size, limits, kernels) : shape_skinny(size, limits, kernels);
+  return is_mma(size) ? shape_tiles(size, kernels) : shape_skinny(size, limits, kernels);
 }
 
 }  // namespace dunlin::cuda

@@ -17,7 +17,7 @@ struct LinearShape {
   uint32_t shared_bytes = 0;
   int32_t strips_per_cta = 1;
   GemvSplit gemv{};
-  int32_t n_row_tiles = 0, n_stages = 0;  // of gemm_mma
+  int32_t n_row_tiles = 0;  // of gemm_mma
 };
 
 LinearShape shape_linear(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels);

@@ -16,8 +16,8 @@ Status Lowering::allocate_quantized_rows() {
   for (const int32_t n : {graph_.capacity.n_rows, graph_.capacity.n_logit_rows})
     if (!is_gemm(n, widest)) n_rows = std::max(n_rows, n);
   if (widest == 0 || n_rows == 0 || single_row()) return Status::ok();
-  // Whole tiles of 128 rows: groups beyond the capacity are read, never used.
-  const auto groups = uint64_t((n_rows + 127) / 128 * 16), tiles = uint64_t((widest + kTileK - 1) / kTileK);
+  // Whole tiles of 64 rows: groups beyond the capacity are read, never used.
+  const auto groups = uint64_t((n_rows + 63) / 64 * 8), tiles = uint64_t((widest + kTileK - 1) / kTileK);
   const uint64_t n = groups * tiles;
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const c256, scratch(n * kTileCodeBytes, "quantized rows"));
   rows_.codes256 = c256->as<uint8_t>();
@@ -177,7 +177,7 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
   const LinearShape shape = shape_linear(size, context_.limits(), kernels_);
   p.strips_per_cta = shape.strips_per_cta;
   p.gemv = shape.gemv;
-  p.n_row_tiles = shape.n_row_tiles, p.n_stages = shape.n_stages;
+  p.n_row_tiles = shape.n_row_tiles;
   Launch launch = make_launch(shape.kernel, node.name, shape.grid, shape.block, p, shape.shared_bytes);
   launch.weight_bytes = weight_bytes;
   launch.macs_per_row = n_columns * k;

@@ -1,7 +1,6 @@
 // Which linears are multiplied tile by tile on packed weights (ops/gemm_mma.cu), and in which tiles.
 #pragma once
 
-#include "backends/cuda/device_limits.h"
 #include "backends/cuda/linear_size.h"
 
 namespace dunlin::cuda {
@@ -12,12 +11,9 @@ inline constexpr int32_t kMmaMinRows = 65;
 bool is_mma(const LinearSize& size);
 
 struct MmaShape {
-  int32_t n_rows = 0;  // of a tile: 64 or 128
   int32_t n_row_tiles = 0, n_column_tiles = 0;
-  int32_t n_stages = 0, stage_bytes = 0;
+  int32_t shared_bytes = 0;  // of a CTA
 };
-
-// The tiles that the device is done with soonest.
-MmaShape shape_mma(const LinearSize& size, const DeviceLimits& limits);
+MmaShape shape_mma(const LinearSize& size);
 
 }  // namespace dunlin::cuda

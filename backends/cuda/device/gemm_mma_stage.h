@@ -1,10 +1,13 @@
-// What a stage of ops/gemm_mma.cu holds: 128 columns of K of a CTA's strips and of its rows.
+// What a stage of ops/gemm_mma.cu holds: some columns of K of a CTA's strips and of its rows. A tile of
+// plane.h comes in one or two stages; of W4 and W5 in one, of the others in two halves.
 //
-//   strips  8 x {codes | high bits | scales}, as in a tile of plane.h; of a tile of 256 columns one half of
-//   the
-//           codes, and of W6K's high bits, with all the rest
-//   codes   by group of 8 rows, as in activation.h: 1024 bytes
-//   scales  by group: A32 4 x 32 bytes; A256 32 bytes, behind 256 bytes of sums where mins meet them
+//   strips  8 x {codes | high bits | scales}, as in the tile: a half of the codes, and of W6K's high bits,
+//   with
+//           all the rest
+//   codes   by group of 8 rows, as in activation.h
+//   scales  by group: A32 32 bytes for each 32 columns; A256, with the second half, 32 bytes, behind 256
+//   bytes
+//           of sums where mins meet them
 #pragma once
 
 #include <cstdint>
@@ -14,43 +17,42 @@
 
 namespace dunlin::cuda {
 
+// A CTA's outputs, in strips; its step rows, in groups of 8; its threads: a warp for two strips and all rows.
 inline constexpr int32_t kGemmStrips = 8;
-inline constexpr int32_t kStageK = 128;
-// Groups of 8 rows that a warp takes, and the threads of a CTA: a warp for each strip and so many rows.
-inline constexpr int32_t kGemmWarpGroups = 8;
-constexpr int32_t gemm_mma_threads(int32_t n_rows) {
-  return n_rows / (kGroupRows * kGemmWarpGroups) * kGemmStrips * kLanes;
-}
-
-struct StripStage {
-  int32_t code_bytes, high_bytes, scale_bytes;
-
-  constexpr int32_t high_at() const { return code_bytes; }
-  constexpr int32_t scale_at() const { return code_bytes + high_bytes; }
-  constexpr int32_t bytes() const { return scale_at() + scale_bytes; }
-};
-constexpr StripStage strip_stage(Plane plane) {
-  const PlaneInfo info = plane_info(plane);
-  const int32_t codes = plane == Plane::kW8 ? 2048 : 1024;
-  const int32_t high = plane == Plane::kW5K || plane == Plane::kW6K ? 512 : plane == Plane::kW5 ? 256 : 0;
-  return {codes, high, info.tile_bytes - info.scale_offset};
-}
+inline constexpr int32_t kGemmColumns = kGemmStrips * kStripRows;
+inline constexpr int32_t kGemmGroups = 8;
+inline constexpr int32_t kGemmRows = kGemmGroups * kGroupRows;
+inline constexpr int32_t kGemmThreads = kGemmStrips / 2 * kLanes;
+inline constexpr int32_t kGemmStages = 2;
 
 constexpr bool has_mins(Plane plane) {
   return plane == Plane::kW4K || plane == Plane::kW5K;
 }
-
-inline constexpr int32_t kGroupCodeBytes = kGroupRows * kStageK;
-inline constexpr int32_t kGroupSumBytes = 256;
-// Of a group, beside its codes.
-constexpr int32_t group_scale_bytes(Plane plane) {
-  if (plane_info(plane).tile_k != kTileK) return kStageK / 32 * kGroupRows * int32_t(sizeof(float));
-  return kGroupRows * int32_t(sizeof(float)) + (has_mins(plane) ? kGroupSumBytes : 0);
+constexpr bool reads_a256(Plane plane) {
+  return plane_info(plane).tile_k == kTileK;
 }
 
-constexpr int32_t gemm_mma_stage_bytes(Plane plane, int32_t n_rows) {
-  return kGemmStrips * strip_stage(plane).bytes() +
-         n_rows / kGroupRows * (kGroupCodeBytes + group_scale_bytes(plane));
+struct GemmStage {
+  int32_t n_of_tile;                            // stages
+  int32_t k;                                    // columns
+  int32_t code_bytes, high_bytes, scale_bytes;  // of a strip
+  int32_t row_bytes, row_scale_bytes;           // of a group of rows
+
+  constexpr int32_t high_at() const { return code_bytes; }
+  constexpr int32_t scale_at() const { return code_bytes + high_bytes; }
+  constexpr int32_t strip_bytes() const { return scale_at() + scale_bytes; }
+  constexpr int32_t rows_at() const { return kGemmStrips * strip_bytes(); }
+  constexpr int32_t row_scales_at() const { return rows_at() + kGemmGroups * row_bytes; }
+  constexpr int32_t bytes() const { return row_scales_at() + kGemmGroups * row_scale_bytes; }
+};
+inline constexpr int32_t kGroupSumBytes = 256, kGroupScaleBytes = kGroupRows * 4;
+constexpr GemmStage gemm_stage(Plane plane) {
+  const PlaneInfo info = plane_info(plane);
+  const int32_t n = plane == Plane::kW4 || plane == Plane::kW5 ? 1 : 2, k = info.tile_k / n;
+  const int32_t high = plane == Plane::kW5K || plane == Plane::kW6K ? 512 : plane == Plane::kW5 ? 256 : 0;
+  const int32_t row_scales = reads_a256(plane) ? kGroupScaleBytes + (has_mins(plane) ? kGroupSumBytes : 0)
+                                               : k / 32 * kGroupScaleBytes;
+  return {n, k, 1024, high, info.tile_bytes - info.scale_offset, kGroupRows * k, row_scales};
 }
 
 }  // namespace dunlin::cuda

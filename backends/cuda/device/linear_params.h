@@ -96,7 +96,7 @@ struct LinearParams {
   QuantizedRows rows;
   // ops/gemm_mma.cu.
   int32_t n_row_tiles;  // of the capacity
-  int32_t n_stages;     // 2..4
+  int32_t reserved;
 };
 static_assert(std::is_trivially_copyable_v<LinearParams> && sizeof(LinearParams) <= 512);
 

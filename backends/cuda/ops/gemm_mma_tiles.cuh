@@ -1,6 +1,7 @@
-// The arithmetic of ops/gemm_mma.cu: a warp's strip times its groups of 8 rows, from a stage in shared
+// The arithmetic of ops/gemm_mma.cu: a warp's two strips times all rows of the CTA, from a stage in shared
 // memory. As in skinny_tiles.cuh: integer scales are applied to the integer dots, float scales once a tile (K
-// planes) or once a sub-block (32-element planes).
+// planes) or once a sub-block (32-element planes). A code word of rows meets both strips, a word of weights
+// is unpacked once for all groups; the mma of one group stand between the scaling of others.
 #pragma once
 
 #include <cuda_fp16.h>
@@ -13,38 +14,45 @@
 
 namespace dunlin::cuda {
 
-// [group]: rows g, g, g + 8, g + 8 of the strip, step rows 8c + 2t, 8c + 2t + 1, the same.
-using GemmSums = float[kGemmWarpGroups][4];
-using GemmDots = int32_t[kGemmWarpGroups][4];
+// [strip][group]: rows g, g, g + 8, g + 8 of the strip, step rows 8c + 2t, 8c + 2t + 1, the same.
+using GemmSums = float[2][kGemmGroups][4];
+using GemmDots = int32_t[2][kGemmGroups][4];
 
-// A warp's part of a stage.
-struct WarpStage {
-  const uint8_t* strip;
-  const uint8_t* codes;   // by group
-  const uint8_t* scales;  // by group
+// A stage, as a lane sees it.
+template <Plane P>
+struct StageView {
+  static constexpr GemmStage kStage = gemm_stage(P);
+  const uint8_t* stage;
+  int warp, lane;
+
+  __device__ __forceinline__ const uint8_t* strip(int s) const {
+    return stage + (2 * warp + s) * kStage.strip_bytes();
+  }
+  __device__ __forceinline__ uint4 codes(int c, int q) const {
+    return PlainLoad::load16(stage + kStage.rows_at() + c * kStage.row_bytes + 512 * q + 16 * lane);
+  }
+  __device__ __forceinline__ const uint8_t* row_scales(int c) const {
+    return stage + kStage.row_scales_at() + c * kStage.row_scale_bytes;
+  }
 };
 
-__device__ __forceinline__ uint4 load_codes(const WarpStage& s, int c, int q, int lane) {
-  return PlainLoad::load16(s.codes + c * kGroupCodeBytes + 512 * q + 16 * lane);
-}
-
-// The operands of a quarter of 64 columns, two sub-blocks; quarter q of half kHalf of a tile.
-template <Plane P, int kHalf>
+// The operands of a strip's two sub-blocks of quarter q, 64 columns, of part kPart of a tile.
+template <Plane P, int kPart>
 __device__ __forceinline__ void load_operands(const uint8_t* strip, int q, int lane, uint32_t (&a)[2][4]) {
-  constexpr StripStage kStage = strip_stage(P);
+  constexpr GemmStage kStage = gemm_stage(P);
   const uint8_t* at = strip + 16 * lane;
   Tile<P, PlainLoad> tile;
   if constexpr (P == Plane::kW8) {
-    tile.codes[2 * q] = PlainLoad::load16(at + 1024 * q);
-    tile.codes[2 * q + 1] = PlainLoad::load16(at + 1024 * q + 512);
+    tile.codes[0] = PlainLoad::load16(at);
+    tile.codes[1] = PlainLoad::load16(at + 512);
   } else {
-    tile.codes[2 * kHalf + q] = PlainLoad::load16(at + 512 * q);
+    tile.codes[2 * kPart + q] = PlainLoad::load16(at + 512 * q);
   }
   if constexpr (P == Plane::kW5K) tile.high = PlainLoad::load16(at + kStage.high_at());
-  if constexpr (P == Plane::kW6K) tile.high[kHalf] = PlainLoad::load16(at + kStage.high_at());
+  if constexpr (P == Plane::kW6K) tile.high[kPart] = PlainLoad::load16(at + kStage.high_at());
   if constexpr (P == Plane::kW5) tile.high = PlainLoad::load8(strip + kStage.high_at() + 8 * lane);
 #pragma unroll
-  for (int e = 0; e < 2; ++e) tile.operand(4 * kHalf + 2 * q + e, a[e]);
+  for (int e = 0; e < 2; ++e) tile.operand(P == Plane::kW8 ? e : 4 * kPart + 2 * q + e, a[e]);
 }
 
 // Adds, or with `first` sets.
@@ -54,78 +62,87 @@ __device__ __forceinline__ void add_scaled(int32_t (&to)[4], const int32_t (&dot
   for (int v = 0; v < 4; ++v) to[v] = dot[v] * scale[v / 2] + (first ? 0 : to[v]);
 }
 
-// One half of a tile of a K plane with mins, 128 columns.
-template <Plane P, int kHalf>
-__device__ __forceinline__ void multiply_half_min(const WarpStage& stage, int lane, GemmDots& dots) {
+// Half a tile of a K plane with mins, 128 columns.
+template <Plane P, int kPart>
+__device__ __forceinline__ void multiply_half_min(const StageView<P>& stage, GemmDots& dots) {
 #pragma unroll
   for (int q = 0; q < 2; ++q) {
-    uint32_t a[2][4];
-    load_operands<P, kHalf>(stage.strip, q, lane, a);
-    // Row g, row g + 8 of lane column 2q, then of 2q + 1.
-    const uint4 words = PlainLoad::load16(stage.strip + strip_stage(P).scale_at() + 32 * (lane / 4) + 16 * q);
-    int32_t scale[2][2];
+    uint32_t a[2][2][4];
+    int32_t scale[2][2][2];  // [strip][sub-block][row]
 #pragma unroll
-    for (int e = 0; e < 2; ++e) {
-#pragma unroll
-      for (int r = 0; r < 2; ++r) {
-        scale[e][r] = int32_t(word_scale(word_of(words, 2 * e + r), kHalf == 1));
-        if (P == Plane::kW4K && e == 0) scale[e][r] <<= 4;  // even codes are not yet times 16
-      }
-    }
-#pragma unroll
-    for (int c = 0; c < kGemmWarpGroups; ++c) {
-      const uint4 codes = load_codes(stage, c, q, lane);
-      int32_t even[4] = {}, odd[4] = {};
-      mma_u8s8(even, a[0], codes.x, codes.y);
-      mma_u8s8(odd, a[1], codes.z, codes.w);
-      add_scaled(dots[c], even, scale[0], kHalf == 0 && q == 0);
-      add_scaled(dots[c], odd, scale[1], false);
-    }
-  }
-}
-
-// The same of W6K, whose scales are for 16 columns.
-template <int kHalf>
-__device__ __forceinline__ void multiply_half_w6k(const WarpStage& stage, int lane, GemmDots& dots) {
-  constexpr Plane kPlane = Plane::kW6K;
-#pragma unroll
-  for (int q = 0; q < 2; ++q) {
-    uint32_t a[2][4];
-    load_operands<kPlane, kHalf>(stage.strip, q, lane, a);
-    const uint4 words =
-        PlainLoad::load16(stage.strip + strip_stage(kPlane).scale_at() + 32 * (lane / 4) + 16 * q);
-    // Group 2j + h of 16 is byte h (of the upper 128 columns: 2 + h) of word j % 4.
-    int32_t scale[2][2][2];
-#pragma unroll
-    for (int e = 0; e < 2; ++e) {
-#pragma unroll
-      for (int h = 0; h < 2; ++h) {
-#pragma unroll
-        for (int r = 0; r < 2; ++r)
-          scale[e][h][r] = int32_t(word_of(words, 2 * e + r) << (24 - 8 * (h + 2 * kHalf))) >> 24;
-      }
-    }
-#pragma unroll
-    for (int c = 0; c < kGemmWarpGroups; ++c) {
-      const uint4 codes = load_codes(stage, c, q, lane);
+    for (int s = 0; s < 2; ++s) {
+      load_operands<P, kPart>(stage.strip(s), q, stage.lane, a[s]);
+      // Row g, row g + 8 of lane column 2q, then of 2q + 1.
+      const uint4 words =
+          PlainLoad::load16(stage.strip(s) + stage.kStage.scale_at() + 32 * (stage.lane / 4) + 16 * q);
 #pragma unroll
       for (int e = 0; e < 2; ++e) {
-        int32_t low[4] = {}, high[4] = {};
-        mma_s8s8_k16(low, a[e][0], a[e][1], word_of(codes, 2 * e));
-        mma_s8s8_k16(high, a[e][2], a[e][3], word_of(codes, 2 * e + 1));
-        add_scaled(dots[c], low, scale[e][0], kHalf == 0 && q == 0 && e == 0);
-        add_scaled(dots[c], high, scale[e][1], false);
+#pragma unroll
+        for (int r = 0; r < 2; ++r) {
+          scale[s][e][r] = int32_t(word_scale(word_of(words, 2 * e + r), kPart == 1));
+          if (P == Plane::kW4K && e == 0) scale[s][e][r] <<= 4;  // even codes are not yet times 16
+        }
+      }
+    }
+#pragma unroll
+    for (int c = 0; c < kGemmGroups; ++c) {
+      const uint4 codes = stage.codes(c, q);
+#pragma unroll
+      for (int s = 0; s < 2; ++s) {
+        int32_t even[4] = {}, odd[4] = {};
+        mma_u8s8(even, a[s][0], codes.x, codes.y);
+        mma_u8s8(odd, a[s][1], codes.z, codes.w);
+        add_scaled(dots[s][c], even, scale[s][0], kPart == 0 && q == 0);
+        add_scaled(dots[s][c], odd, scale[s][1], false);
       }
     }
   }
 }
 
-template <Plane P, int kHalf>
-__device__ __forceinline__ void multiply_half(const WarpStage& stage, int lane, GemmDots& dots) {
+// The same of W6K, whose scales are for 16 columns: twice as many, so that strips come one after the other.
+template <int kPart>
+__device__ __forceinline__ void multiply_half_w6k(const StageView<Plane::kW6K>& stage, GemmDots& dots) {
+#pragma unroll
+  for (int q = 0; q < 2; ++q) {
+#pragma unroll
+    for (int s = 0; s < 2; ++s) {
+      uint32_t a[2][4];
+      load_operands<Plane::kW6K, kPart>(stage.strip(s), q, stage.lane, a);
+      const uint4 words =
+          PlainLoad::load16(stage.strip(s) + stage.kStage.scale_at() + 32 * (stage.lane / 4) + 16 * q);
+      // Group 2j + h of 16 is byte h (of the upper 128 columns: 2 + h) of word j % 4.
+      int32_t scale[2][2][2];  // [sub-block][half of it][row]
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+#pragma unroll
+        for (int h = 0; h < 2; ++h) {
+#pragma unroll
+          for (int r = 0; r < 2; ++r)
+            scale[e][h][r] = int32_t(word_of(words, 2 * e + r) << (24 - 8 * (h + 2 * kPart))) >> 24;
+        }
+      }
+#pragma unroll
+      for (int c = 0; c < kGemmGroups; ++c) {
+        const uint4 codes = stage.codes(c, q);
+#pragma unroll
+        for (int e = 0; e < 2; ++e) {
+          int32_t low[4] = {}, high[4] = {};
+          mma_s8s8_k16(low, a[e][0], a[e][1], word_of(codes, 2 * e));
+          mma_s8s8_k16(high, a[e][2], a[e][3], word_of(codes, 2 * e + 1));
+          add_scaled(dots[s][c], low, scale[e][0], kPart == 0 && q == 0 && e == 0);
+          add_scaled(dots[s][c], high, scale[e][1], false);
+        }
+      }
+    }
+  }
+}
+
+template <Plane P, int kPart>
+__device__ __forceinline__ void multiply_half(const StageView<P>& stage, GemmDots& dots) {
   if constexpr (has_mins(P)) {
-    multiply_half_min<P, kHalf>(stage, lane, dots);
+    multiply_half_min<P, kPart>(stage, dots);
   } else {
-    multiply_half_w6k<kHalf>(stage, lane, dots);
+    multiply_half_w6k<kPart>(stage, dots);
   }
 }
 
@@ -159,63 +176,75 @@ struct TileScales {
   }
 };
 
-// What a whole tile's dots are worth.
+// What a whole tile's dots are worth; stage: the tile's second.
 template <Plane P>
-__device__ __forceinline__ void add_tile_dots(const WarpStage& stage, int lane, const GemmDots& dots,
+__device__ __forceinline__ void add_tile_dots(const StageView<P>& stage, const GemmDots& dots,
                                               GemmSums& sums) {
-  TileScales<P> scales;
-  scales.load(stage.strip + strip_stage(P).scale_at(), lane);
+  TileScales<P> scales[2];
 #pragma unroll
-  for (int c = 0; c < kGemmWarpGroups; ++c) {
-    const uint8_t* at = stage.scales + c * group_scale_bytes(P);
-    float m[4] = {};
-    if constexpr (has_mins(P)) {
-      const uint2 b = PlainLoad::load8(at + 8 * lane);
-      const uint32_t a[4] = {scales.mins[0], scales.mins[1], scales.mins[0], scales.mins[1]};
-      mma_f16(m, a, b.x, b.y);
-    }
-    const uint2 dx = PlainLoad::load8(at + (has_mins(P) ? kGroupSumBytes : 0) + 8 * (lane % 4));
+  for (int s = 0; s < 2; ++s) scales[s].load(stage.strip(s) + stage.kStage.scale_at(), stage.lane);
 #pragma unroll
-    for (int v = 0; v < 4; ++v) {
-      float value = scales.d[v / 2] * __int2float_rn(dots[c][v]);
-      if constexpr (has_mins(P)) value -= scales.dmin[v / 2] * m[v];
-      sums[c][v] += __uint_as_float(v % 2 == 0 ? dx.x : dx.y) * value;
+  for (int c = 0; c < kGemmGroups; ++c) {
+    const uint8_t* at = stage.row_scales(c);
+    uint2 b;
+    if constexpr (has_mins(P)) b = PlainLoad::load8(at + 8 * stage.lane);
+    const uint2 dx = PlainLoad::load8(at + (has_mins(P) ? kGroupSumBytes : 0) + 8 * (stage.lane % 4));
+#pragma unroll
+    for (int s = 0; s < 2; ++s) {
+      float m[4] = {};
+      if constexpr (has_mins(P)) {
+        const uint32_t a[4] = {scales[s].mins[0], scales[s].mins[1], scales[s].mins[0], scales[s].mins[1]};
+        mma_f16(m, a, b.x, b.y);
+      }
+#pragma unroll
+      for (int v = 0; v < 4; ++v) {
+        float value = scales[s].d[v / 2] * __int2float_rn(dots[s][c][v]);
+        if constexpr (has_mins(P)) value -= scales[s].dmin[v / 2] * m[v];
+        sums[s][c][v] += __uint_as_float(v % 2 == 0 ? dx.x : dx.y) * value;
+      }
     }
   }
 }
 
-// A tile of a 32-element plane: 128 columns.
-template <Plane P>
-__device__ __forceinline__ void multiply_tile_32(const WarpStage& stage, int lane, GemmSums& sums) {
+// A stage of a 32-element plane.
+template <Plane P, int kPart>
+__device__ __forceinline__ void multiply_32(const StageView<P>& stage, GemmSums& sums) {
   // Dots come as float bits, 1.5 * 2^23 + dot: exact, as they are below 2^22, and converting them would take
   // longer than all else.
   constexpr int32_t kRaised = 0x4b400000;
   constexpr float kBase = 12582912.0f;
-  const int g = lane / 4, t = lane % 4;
-  const uint4 words = PlainLoad::load16(stage.strip + strip_stage(P).scale_at() + 16 * g);
+  const int g = stage.lane / 4, t = stage.lane % 4;
 #pragma unroll
-  for (int q = 0; q < 2; ++q) {
-    uint32_t a[2][4];
-    load_operands<P, 0>(stage.strip, q, lane, a);
-    float d[2][2];
+  for (int q = 0; q < stage.kStage.k / 64; ++q) {
+    uint32_t a[2][2][4];
+    float d[2][2][2];  // [strip][sub-block][row]
 #pragma unroll
-    for (int e = 0; e < 2; ++e) {
-      const uint32_t word = word_of(words, 2 * q + e);
-      d[e][0] = kUnit<P> * half_bits_to_float(word & 0xffffu);
-      d[e][1] = kUnit<P> * half_bits_to_float(word >> 16);
-    }
-#pragma unroll
-    for (int c = 0; c < kGemmWarpGroups; ++c) {
-      const uint4 codes = load_codes(stage, c, q, lane);
+    for (int s = 0; s < 2; ++s) {
+      load_operands<P, kPart>(stage.strip(s), q, stage.lane, a[s]);
+      const uint2 words =
+          PlainLoad::load8(stage.strip(s) + stage.kStage.scale_at() + 16 * g + 8 * (kPart + q));
 #pragma unroll
       for (int e = 0; e < 2; ++e) {
-        const uint2 dx = PlainLoad::load8(stage.scales + c * group_scale_bytes(P) + 32 * (2 * q + e) + 8 * t);
-        int32_t dot[4];
-        mma_s8s8_from(dot, a[e], word_of(codes, 2 * e), word_of(codes, 2 * e + 1), kRaised);
+        const uint32_t word = e == 0 ? words.x : words.y;
+        d[s][e][0] = kUnit<P> * half_bits_to_float(word & 0xffffu);
+        d[s][e][1] = kUnit<P> * half_bits_to_float(word >> 16);
+      }
+    }
 #pragma unroll
-        for (int v = 0; v < 4; ++v)
-          sums[c][v] +=
-              __uint_as_float(v % 2 == 0 ? dx.x : dx.y) * (d[e][v / 2] * (__int_as_float(dot[v]) - kBase));
+    for (int c = 0; c < kGemmGroups; ++c) {
+      const uint4 codes = stage.codes(c, q);
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        const uint2 dx = PlainLoad::load8(stage.row_scales(c) + kGroupScaleBytes * (2 * q + e) + 8 * t);
+#pragma unroll
+        for (int s = 0; s < 2; ++s) {
+          int32_t dot[4];
+          mma_s8s8_from(dot, a[s][e], word_of(codes, 2 * e), word_of(codes, 2 * e + 1), kRaised);
+#pragma unroll
+          for (int v = 0; v < 4; ++v)
+            sums[s][c][v] += __uint_as_float(v % 2 == 0 ? dx.x : dx.y) *
+                             (d[s][e][v / 2] * (__int_as_float(dot[v]) - kBase));
+        }
       }
     }
   }

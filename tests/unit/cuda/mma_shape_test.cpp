@@ -1,6 +1,7 @@
-// Tiles of ops/gemm_mma.cu: whatever the matrices and the device, they cover the outputs and fit.
+// Tiles of ops/gemm_mma.cu: whatever the matrices, they cover the outputs and fit every device.
 #include "backends/cuda/mma_shape.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "backends/cuda/device/gemm_mma_stage.h"
@@ -19,16 +20,6 @@ LinearSize size_of(std::vector<LinearMatrix> matrices, int32_t k, int32_t n_rows
   return size;
 }
 
-DeviceLimits device(int32_t n_sm, int32_t max_shared_bytes) {
-  DeviceLimits limits;
-  limits.n_sm = n_sm;
-  limits.max_shared_bytes = max_shared_bytes;
-  return limits;
-}
-
-const DeviceLimits kOrin = device(16, 163 << 10), kRtx4090 = device(128, 99 << 10),
-                   kH200 = device(132, 227 << 10);
-
 }  // namespace
 
 TEST_CASE("few rows, and gate and up of different planes, are not multiplied tile by tile") {
@@ -42,28 +33,37 @@ TEST_CASE("few rows, and gate and up of different planes, are not multiplied til
 
 TEST_CASE("tiles cover all outputs of all rows") {
   for (const int32_t n_rows : {65, 128, 512, 2048}) {
-    const MmaShape one = shape_mma(size_of({{3584, Plane::kW4K}}, 3584, n_rows), kRtx4090);
+    const MmaShape one = shape_mma(size_of({{3584, Plane::kW4K}}, 3584, n_rows));
     CHECK(one.n_column_tiles == 28);
-    CHECK(one.n_row_tiles * one.n_rows >= n_rows);
-    CHECK((one.n_row_tiles - 1) * one.n_rows < n_rows);
+    CHECK(one.n_row_tiles * kGemmRows >= n_rows);
+    CHECK((one.n_row_tiles - 1) * kGemmRows < n_rows);
   }
   // Tiles do not reach over the end of a matrix; of gate and up they hold 64 pairs.
-  CHECK(shape_mma(size_of({{130, Plane::kW4K}, {1, Plane::kW6K}}, 256, 512), kH200).n_column_tiles == 3);
-  CHECK(shape_mma(size_of({{130, Plane::kW8}, {130, Plane::kW8}}, 256, 512, true), kH200).n_column_tiles == 3);
+  CHECK(shape_mma(size_of({{130, Plane::kW4K}, {1, Plane::kW6K}}, 256, 512)).n_column_tiles == 3);
+  CHECK(shape_mma(size_of({{130, Plane::kW8}, {130, Plane::kW8}}, 256, 512, true)).n_column_tiles == 3);
 }
 
-TEST_CASE("the stages of every plane fit every device") {
+TEST_CASE("two CTAs of every plane fit an SM of 100 KB") {
+  constexpr int32_t kShared = 100 << 10, kReserved = 1024;
+  int32_t largest = 0;
   for (const Plane plane : {Plane::kW4K, Plane::kW5K, Plane::kW6K, Plane::kW4, Plane::kW5, Plane::kW8}) {
-    for (const DeviceLimits& limits : {kOrin, kRtx4090, kH200}) {
-      for (const int32_t n_columns : {128, 3584, 18944}) {
-        const MmaShape shape = shape_mma(size_of({{n_columns, plane}}, 3584, 512), limits);
-        CHECK(shape.n_stages >= 2);
-        CHECK(shape.n_stages * shape.stage_bytes <= limits.max_shared_bytes);
-        CHECK(shape.stage_bytes == gemm_mma_stage_bytes(plane, shape.n_rows));
-      }
-    }
+    const int32_t bytes = shape_mma(size_of({{3584, plane}}, 3584, 512)).shared_bytes;
+    CHECK(2 * (bytes + kReserved) <= kShared);
+    largest = std::max(largest, bytes);
+    // Side by side they have the larger one's.
+    CHECK(shape_mma(size_of({{512, Plane::kW5K}, {512, plane}}, 3584, 512)).shared_bytes >= bytes);
   }
-  // Of planes side by side, the larger one's.
-  const MmaShape mixed = shape_mma(size_of({{512, Plane::kW4K}, {512, Plane::kW8}}, 3584, 512), kRtx4090);
-  CHECK(mixed.stage_bytes == gemm_mma_stage_bytes(Plane::kW8, mixed.n_rows));
+  CHECK(shape_mma(size_of({{512, Plane::kW5K}, {512, Plane::kW8}}, 3584, 512)).shared_bytes == largest);
+}
+
+TEST_CASE("the parts of a tile are the tile") {
+  for (const Plane plane : {Plane::kW4K, Plane::kW5K, Plane::kW6K, Plane::kW4, Plane::kW5, Plane::kW8}) {
+    const PlaneInfo info = plane_info(plane);
+    const GemmStage stage = gemm_stage(plane);
+    CHECK(stage.n_of_tile * stage.k == info.tile_k);
+    const int32_t n_high = plane == Plane::kW6K ? 2 : 1;  // the others' high bits come with every part
+    CHECK(stage.n_of_tile * stage.code_bytes + n_high * stage.high_bytes + stage.scale_bytes ==
+          info.tile_bytes);
+    CHECK(stage.n_of_tile * stage.row_bytes == kGroupRows * info.tile_k);
+  }
 }
