@@ -4,7 +4,7 @@
 // A CTA makes 128 outputs, 8 strips, of 64 step rows; each of its 4 warps those of two strips, so that what
 // it unpacks meets 8 groups of rows, and what it reads of a row meets two strips. That takes all registers of
 // a thread, and two CTAs fill an SM; with half of it a warp, and twice the warps, 7B's gate and up took 415
-// us instead of 357 (H200, 512 rows). Weights, as they are packed, and rows come through two stages in shared
+// us instead of 353 (H200, 512 rows). Weights, as they are packed, and rows come through two stages in shared
 // memory (device/gemm_mma_stage.h). CTAs that share strips follow one another, so that weights come from
 // memory once.
 //
