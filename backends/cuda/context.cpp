@@ -6,7 +6,8 @@
 
 namespace dunlin::cuda {
 
-Result<std::unique_ptr<Context>> Context::open(std::shared_ptr<const Driver> driver, int32_t ordinal) {
+Result<std::unique_ptr<Context>> Context::open(std::shared_ptr<const Driver> driver, int32_t ordinal,
+                                               bool may_use_wgmma) {
   std::unique_ptr<Context> c(new Context());
   c->driver_ = std::move(driver);
   const Driver& d = *c->driver_;
@@ -22,7 +23,7 @@ Result<std::unique_ptr<Context>> Context::open(std::shared_ptr<const Driver> dri
   c->limits_.max_shared_bytes = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
   c->limits_.has_pdl = c->limits_.compute_capability >= 90;
   c->limits_.has_bulk_copy = c->limits_.compute_capability >= 90;
-  c->limits_.has_wgmma = c->limits_.compute_capability == 90 && has_image_for("90a");
+  c->limits_.has_wgmma = may_use_wgmma && c->limits_.compute_capability == 90 && has_image_for("90a");
   // The primary context: libraries that use the runtime share it.
   CUcontext context = nullptr;
   DUNLIN_RETURN_IF_ERROR(

@@ -6,22 +6,15 @@
 #include <atomic>
 #include <memory>
 
+#include "backends/cuda/device_limits.h"
 #include "backends/cuda/driver.h"
 
 namespace dunlin::cuda {
 
-struct DeviceLimits {
-  int32_t n_sm = 0;
-  int32_t compute_capability = 0;  // 90: 9.0
-  int32_t max_shared_bytes = 0;    // of a CTA, when asked for
-  bool has_pdl = false;            // programmatic dependent launch
-  bool has_bulk_copy = false;      // a copy engine in each SM
-  bool has_wgmma = false;          // Hopper's matrix instructions, and kernels built for them
-};
-
 class Context {
  public:
-  static Result<std::unique_ptr<Context>> open(std::shared_ptr<const Driver> driver, int32_t ordinal);
+  static Result<std::unique_ptr<Context>> open(std::shared_ptr<const Driver> driver, int32_t ordinal,
+                                               bool may_use_wgmma);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;

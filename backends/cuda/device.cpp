@@ -13,15 +13,18 @@ namespace dunlin::cuda {
 namespace {
 
 constexpr const char* kIdPrefix = "cuda:";
-// Beside "cuda:0": the same card without CUDA graphs, for verification.
+// Beside "cuda:0", for verification: the same card without CUDA graphs; and as if it had no wgmma, with the
+// kernels that other architectures run prefill with.
 constexpr const char* kEagerSuffix = "-eager";
+constexpr const char* kMmaSuffix = "-mma";
 constexpr int32_t kScore = 1000;
 constexpr int32_t kMinComputeCapability = 80;
+constexpr int32_t kHopper = 90;
 
 class CudaDevice final : public Device {
  public:
   static Result<std::unique_ptr<Device>> create(const DeviceInfo& info, std::shared_ptr<const Driver> driver,
-                                                int32_t ordinal, bool use_graph);
+                                                int32_t ordinal);
 
   const DeviceInfo& info() const override { return info_; }
   int32_t kv_block_tokens() const override { return kKvBlockTokens; }
@@ -86,12 +89,12 @@ class CudaDevice final : public Device {
 };
 
 Result<std::unique_ptr<Device>> CudaDevice::create(const DeviceInfo& info,
-                                                   std::shared_ptr<const Driver> driver, int32_t ordinal,
-                                                   bool use_graph) {
+                                                   std::shared_ptr<const Driver> driver, int32_t ordinal) {
   auto device = std::make_unique<CudaDevice>();
   device->info_ = info;
-  device->use_graph_ = use_graph;
-  DUNLIN_ASSIGN_OR_RETURN(device->context_, Context::open(std::move(driver), ordinal));
+  device->use_graph_ = !info.id.ends_with(kEagerSuffix);
+  DUNLIN_ASSIGN_OR_RETURN(device->context_,
+                          Context::open(std::move(driver), ordinal, !info.id.ends_with(kMmaSuffix)));
   size_t free_bytes = 0, total_bytes = 0;
   DUNLIN_RETURN_IF_ERROR(device->context_->check(
       device->context_->driver().cuMemGetInfo(&free_bytes, &total_bytes), "asking for free memory"));
@@ -150,7 +153,12 @@ std::vector<DeviceInfo> describe(const Driver& d, int32_t ordinal) {
   eager.id += kEagerSuffix;
   eager.detail = "the same, kernel by kernel";
   eager.score = 0;
-  return {info, eager};
+  if (10 * major + minor != kHopper) return {info, eager};
+  DeviceInfo mma = info;
+  mma.id += kMmaSuffix;
+  mma.detail = "the same, as if it had no wgmma";
+  mma.score = 0;
+  return {info, eager, mma};
 }
 
 std::vector<DeviceInfo> CudaBackend::enumerate() const {
@@ -166,7 +174,7 @@ Result<std::unique_ptr<Device>> CudaBackend::open(const DeviceInfo& info, const 
   const std::string_view id = std::string_view(info.id).substr(std::string_view(kIdPrefix).size());
   int32_t ordinal = 0;
   std::from_chars(id.data(), id.data() + id.size(), ordinal);
-  return CudaDevice::create(info, driver_, ordinal, !id.ends_with(kEagerSuffix));
+  return CudaDevice::create(info, driver_, ordinal);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "backends/cuda/device/attention_params.h"
 #include "backends/cuda/device/choose_params.h"
+#include "backends/cuda/device/dense_gemm_params.h"
 #include "backends/cuda/device/gemm_params.h"
 #include "backends/cuda/device/linear_params.h"
 #include "backends/cuda/device/quantize_params.h"
@@ -33,12 +34,17 @@ namespace dunlin::cuda {
   X(skinny, LinearParams, skinny_16) \
   X(skinny, LinearParams, skinny_32) \
   X(skinny, LinearParams, skinny_64) \
+  X(gemm_mma, LinearParams, gemm_mma) \
   X(rows_to_f16, RowsToF16Params, rows_to_f16) \
   X(dequantize, DequantizeParams, dequantize) \
   X(gemm_wgmma, GemmParams, gemm_wgmma_64) \
   X(gemm_wgmma, GemmParams, gemm_wgmma_128) \
   X(gemm_wgmma, GemmParams, gemm_wgmma_128_turns) \
   X(gemm_wgmma, GemmParams, gemm_wgmma_192) \
+  X(split_rows, SplitRowsParams, split_rows_f16) \
+  X(split_rows, SplitRowsParams, split_rows_bf16) \
+  X(gemm_dense, DenseGemmParams, gemm_dense_f16) \
+  X(gemm_dense, DenseGemmParams, gemm_dense_bf16) \
   X(dense, DenseParams, dense_f16) \
   X(dense, DenseParams, dense_bf16) \
   X(dense, DenseParams, dense_f32) \

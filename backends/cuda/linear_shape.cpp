@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "backends/cuda/device/activation.h"
+#include "backends/cuda/device/gemm_mma_stage.h"
+#include "backends/cuda/mma_shape.h"
 
 namespace dunlin::cuda {
 namespace {
@@ -105,10 +107,22 @@ LinearShape shape_skinny(const LinearSize& size, const DeviceLimits& limits, con
   return shape;
 }
 
+LinearShape shape_tiles(const LinearSize& size, const Kernels& kernels) {
+  const MmaShape tiles = shape_mma(size);
+  LinearShape shape;
+  shape.kernel = kernels.gemm_mma;
+  shape.grid.x = uint32_t(tiles.n_row_tiles * tiles.n_column_tiles);
+  shape.block = uint32_t(kGemmThreads);
+  shape.shared_bytes = uint32_t(tiles.shared_bytes);
+  shape.n_row_tiles = tiles.n_row_tiles;
+  return shape;
+}
+
 }  // namespace
 
 LinearShape shape_linear(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels) {
-  return size.n_rows == 1 ? shape_gemv(size, limits, kernels) : shape_skinny(size, limits, kernels);
+  if (size.n_rows == 1) return shape_gemv(size, limits, kernels);
+  return is_mma(size) ? shape_tiles(size, kernels) : shape_skinny(size, limits, kernels);
 }
 
 }  // namespace dunlin::cuda

@@ -6,6 +6,7 @@
 
 #include "backends/cuda/context.h"
 #include "backends/cuda/kernels.h"
+#include "backends/cuda/linear_size.h"
 
 namespace dunlin::cuda {
 
@@ -16,14 +17,7 @@ struct LinearShape {
   uint32_t shared_bytes = 0;
   int32_t strips_per_cta = 1;
   GemvSplit gemv{};
-};
-
-struct LinearSize {
-  int32_t n_strips = 0;
-  int32_t n_tiles = 0;     // of 256 columns
-  int32_t n_rows = 1;      // capacity
-  bool glu = false;        // strips come in pairs
-  int32_t tile_bytes = 0;  // the largest of 256 columns among its planes
+  int32_t n_row_tiles = 0;  // of gemm_mma
 };
 
 LinearShape shape_linear(const LinearSize& size, const DeviceLimits& limits, const Kernels& kernels);

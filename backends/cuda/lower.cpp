@@ -52,7 +52,8 @@ Status Lowering::allocate() {
     plan_.value_data[size_t(graph_.hidden)] = plan_.hidden = buffer->as<float>();
   }
   DUNLIN_RETURN_IF_ERROR(allocate_quantized_rows());
-  return allocate_gemm_operands();
+  DUNLIN_RETURN_IF_ERROR(allocate_gemm_operands());
+  return allocate_split_rows();
 }
 
 void Lowering::lower_embed(const Node& node) {

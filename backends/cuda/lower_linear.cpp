@@ -16,7 +16,7 @@ Status Lowering::allocate_quantized_rows() {
   for (const int32_t n : {graph_.capacity.n_rows, graph_.capacity.n_logit_rows})
     if (!is_gemm(n, widest)) n_rows = std::max(n_rows, n);
   if (widest == 0 || n_rows == 0 || single_row()) return Status::ok();
-  // Whole slabs of 64 rows: groups beyond the capacity are read, never used.
+  // Whole tiles of 64 rows: groups beyond the capacity are read, never used.
   const auto groups = uint64_t((n_rows + 63) / 64 * 8), tiles = uint64_t((widest + kTileK - 1) / kTileK);
   const uint64_t n = groups * tiles;
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer* const c256, scratch(n * kTileCodeBytes, "quantized rows"));
@@ -157,6 +157,7 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
     s.tile_bytes = plane.tile_bytes * (kTileK / plane.tile_k);
     s.plane = m.plane;
     size.tile_bytes = std::max(size.tile_bytes, s.tile_bytes);
+    size.matrices.push_back({s.n, m.plane});
     size.n_strips += int32_t((m.n + kStripRows - 1) / kStripRows);
   }
   size.n_tiles = int32_t((k + kTileK - 1) / kTileK);
@@ -176,31 +177,11 @@ Status Lowering::lower_quantized(const Node& node, const std::vector<MatrixUse>&
   const LinearShape shape = shape_linear(size, context_.limits(), kernels_);
   p.strips_per_cta = shape.strips_per_cta;
   p.gemv = shape.gemv;
+  p.n_row_tiles = shape.n_row_tiles;
   Launch launch = make_launch(shape.kernel, node.name, shape.grid, shape.block, p, shape.shared_bytes);
   launch.weight_bytes = weight_bytes;
   launch.macs_per_row = n_columns * k;
   launch.of_logit_rows = is_logit_rows(uses[0].out);
-  add(launch);
-  return Status::ok();
-}
-
-Status Lowering::lower_dense(const Node& node, const MatrixUse& use, ValueId residual) {
-  DenseParams p{};
-  p.weight = use.weight->matrix();
-  p.x = data(node.inputs[0]);
-  p.out = data(use.out);
-  if (use.bias != kNoValue) p.bias = weight(use.bias).vector();
-  if (residual != kNoValue) p.residual = data(residual);
-  p.counts = plan_.step.counts();
-  p.count_index = count_index(use.out);
-  const Kernel<DenseParams>& kernel = p.weight.plane == Plane::kF16    ? kernels_.dense_f16
-                                      : p.weight.plane == Plane::kBF16 ? kernels_.dense_bf16
-                                                                       : kernels_.dense_f32;
-  const Grid grid{uint32_t((p.weight.n + 7) / 8), uint32_t((capacity(use.out) + 7) / 8)};
-  Launch launch = make_launch(kernel, node.name, grid, kRowBlock, p);
-  launch.weight_bytes = int64_t(use.weight->bytes());
-  launch.macs_per_row = p.weight.n * p.weight.k;
-  launch.of_logit_rows = is_logit_rows(use.out);
   add(launch);
   return Status::ok();
 }

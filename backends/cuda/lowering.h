@@ -1,5 +1,5 @@
 // The work of lower(): one object for one graph. Its parts are lower.cpp (values, single ops, the order),
-// lower_linear.cpp, lower_gemm.cpp and lower_attention.cpp; nobody else includes this.
+// lower_linear.cpp, lower_dense.cpp, lower_gemm.cpp and lower_attention.cpp; nobody else includes this.
 #pragma once
 
 #include <map>
@@ -16,6 +16,12 @@ inline constexpr uint32_t kRowBlock = 256;
 // A of the prefill GEMMs, device/gemm_params.h: halves and the rows' scales, as wide as the widest input.
 struct GemmRows {
   uint16_t* halves = nullptr;
+  float* scales = nullptr;
+};
+
+// Rows of the dense GEMMs, device/dense_gemm_params.h.
+struct SplitRows {
+  uint16_t* parts = nullptr;
   float* scales = nullptr;
 };
 
@@ -57,12 +63,17 @@ class Lowering {
   static std::vector<int32_t> gemm_segments(const GemmPart& part);
   static int64_t gemm_rows_of(const GemmPart& part, const MatrixUse& use);
   Status lower_dense(const Node& node, const MatrixUse& use, ValueId residual);
+  Launch dense_launch(const Node& node, const DenseParams& p, int32_t n_rows);
+  // Whether a linear of dense weights is multiplied tile by tile.
+  static bool is_dense_gemm(int32_t n_rows, Plane plane, int64_t k);
   // Whether the linears over so many rows are prefill GEMMs.
   bool is_gemm(int32_t n_rows, int64_t k) const;
   Status allocate_quantized_rows();
   Status allocate_gemm_operands();
   void quantize_input(const Node& node, int32_t needs, int64_t k);
   void round_input(const Node& node, int64_t k);
+  Status allocate_split_rows();
+  void split_input(const Node& node, Plane plane, int32_t k);
   void take_row(const Node& node, LinearParams& p);
   Status lower_attention(size_t index);
   void lower_embed(const Node& node);
@@ -128,6 +139,9 @@ class Lowering {
   int32_t quantized_needs_ = 0;
   GemmRows gemm_rows_{};           // where inputs of GEMMs are rounded to
   ValueId rounded_ = kNoValue;     // what is there now
+  SplitRows split_rows_{};         // where inputs of dense GEMMs are split to
+  ValueId split_ = kNoValue;       // what is there now
+  Plane split_plane_{};            // for which weights
   int32_t n_sequences_ = 1;        // capacity
   std::vector<int32_t> producer_;  // by value: the node that makes it, or -1
   std::map<RowKey, EmittedRow> emitted_;

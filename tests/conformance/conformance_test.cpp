@@ -87,7 +87,7 @@ TEST_CASE("results do not depend on the number of threads") {
 TEST_CASE("devices that are not here are named") {
   const Registry registry = make_builtin_registry();
   for (const char* id : {"cpu:avx512vnni", "cpu:avxvnni", "cpu:avx2", "cpu:neon_i8mm", "cpu:neon_dotprod",
-                         "cpu:generic", "cuda:0", "cuda:0-eager"})
+                         "cpu:generic", "cuda:0", "cuda:0-eager", "cuda:0-mma"})
     if (!registry.find(id).is_ok()) std::cerr << "skipped: this machine cannot run " << id << '\n';
   CHECK(registry.find("cpu:generic").is_ok());
 }

@@ -94,6 +94,9 @@ struct LinearParams {
   GemvSplit gemv;
   // More rows.
   QuantizedRows rows;
+  // ops/gemm_mma.cu.
+  int32_t n_row_tiles;  // of the capacity
+  int32_t reserved;
 };
 static_assert(std::is_trivially_copyable_v<LinearParams> && sizeof(LinearParams) <= 512);
 
