@@ -11,15 +11,33 @@ struct Choice {
   Kernel<AttentionParams> decode, decode16, prefill;
 };
 
-Choice choose(const KvView& kv, const Kernels& k) {
-  const bool f16 = kv.format == KvFormat::kF16;
-  if (kv.head_dim == 64)
-    return f16 ? Choice{k.attn_decode_f16_64, k.attn_decode16_f16_64, k.attn_prefill_f16_64}
-               : Choice{k.attn_decode_q8_64, k.attn_decode16_q8_64, k.attn_prefill_q8_64};
-  if (kv.head_dim == 128)
-    return f16 ? Choice{k.attn_decode_f16_128, k.attn_decode16_f16_128, k.attn_prefill_f16_128}
-               : Choice{k.attn_decode_q8_128, k.attn_decode16_q8_128, k.attn_prefill_q8_128};
+Choice choose_64(KvFormat format, const Kernels& k) {
+  switch (format) {
+    case KvFormat::kF16:
+      return {k.attn_decode_f16_64, k.attn_decode16_f16_64, k.attn_prefill_f16_64};
+    case KvFormat::kQ8_0:
+      return {k.attn_decode_q8_64, k.attn_decode16_q8_64, k.attn_prefill_q8_64};
+    case KvFormat::kFp8:
+      return {k.attn_decode_fp8_64, k.attn_decode16_fp8_64, k.attn_prefill_fp8_64};
+  }
   return {};
+}
+
+Choice choose_128(KvFormat format, const Kernels& k) {
+  switch (format) {
+    case KvFormat::kF16:
+      return {k.attn_decode_f16_128, k.attn_decode16_f16_128, k.attn_prefill_f16_128};
+    case KvFormat::kQ8_0:
+      return {k.attn_decode_q8_128, k.attn_decode16_q8_128, k.attn_prefill_q8_128};
+    case KvFormat::kFp8:
+      return {k.attn_decode_fp8_128, k.attn_decode16_fp8_128, k.attn_prefill_fp8_128};
+  }
+  return {};
+}
+
+Choice choose(const KvView& kv, const Kernels& k) {
+  if (kv.head_dim == 64) return choose_64(kv.format, k);
+  return kv.head_dim == 128 ? choose_128(kv.format, k) : Choice{};
 }
 
 }  // namespace

@@ -63,14 +63,20 @@ namespace dunlin::cuda {
   X(attention_decode, AttentionParams, attn_decode_f16_128) \
   X(attention_decode, AttentionParams, attn_decode_q8_64) \
   X(attention_decode, AttentionParams, attn_decode_q8_128) \
+  X(attention_decode, AttentionParams, attn_decode_fp8_64) \
+  X(attention_decode, AttentionParams, attn_decode_fp8_128) \
   X(attention_decode, AttentionParams, attn_decode16_f16_64) \
   X(attention_decode, AttentionParams, attn_decode16_f16_128) \
   X(attention_decode, AttentionParams, attn_decode16_q8_64) \
   X(attention_decode, AttentionParams, attn_decode16_q8_128) \
+  X(attention_decode, AttentionParams, attn_decode16_fp8_64) \
+  X(attention_decode, AttentionParams, attn_decode16_fp8_128) \
   X(attention_prefill, AttentionParams, attn_prefill_f16_64) \
   X(attention_prefill, AttentionParams, attn_prefill_f16_128) \
   X(attention_prefill, AttentionParams, attn_prefill_q8_64) \
-  X(attention_prefill, AttentionParams, attn_prefill_q8_128)
+  X(attention_prefill, AttentionParams, attn_prefill_q8_128) \
+  X(attention_prefill, AttentionParams, attn_prefill_fp8_64) \
+  X(attention_prefill, AttentionParams, attn_prefill_fp8_128)
 // clang-format on
 
 class Kernels {

@@ -3,7 +3,15 @@
 namespace dunlin::cuda {
 
 KvFormat kv_format(KvType type) {
-  return type == KvType::kF16 ? KvFormat::kF16 : KvFormat::kQ8_0;
+  switch (type) {
+    case KvType::kF16:
+      return KvFormat::kF16;
+    case KvType::kQ8_0:
+      return KvFormat::kQ8_0;
+    case KvType::kFp8:
+      return KvFormat::kFp8;
+  }
+  return KvFormat::kF16;
 }
 
 uint64_t kv_block_bytes(const KvSpec& spec) {

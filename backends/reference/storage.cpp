@@ -1,9 +1,12 @@
 #include "backends/reference/storage.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
+#include "core/base/e4m3.h"
 #include "core/base/half.h"
+#include "core/device/kv_fp8.h"
 #include "core/quant/format.h"
 
 namespace dunlin::reference {
@@ -55,14 +58,31 @@ void round_to_q8(const float* x, int32_t n, float* out) {
     out[i] = scale == 0 ? 0 : std::clamp(std::nearbyint(x[i] / scale), -127.0f, 127.0f) * scale;
 }
 
+// What a head's values become: E4M3 times a power of two (core/device/kv_fp8.h).
+void round_to_fp8(const float* x, int32_t n, float* out) {
+  float peak = 0;
+  for (int32_t i = 0; i < n; ++i) peak = std::max(peak, std::fabs(x[i]));
+  const float scale =
+      std::bit_cast<float>(fp8_scale_float(fp8_scale_exponent(std::bit_cast<uint32_t>(peak))));
+  for (int32_t i = 0; i < n; ++i) {
+    const float scaled = x[i] / scale;
+    out[i] = e4m3_to_f32(f32_to_e4m3(std::isnan(scaled) ? kFp8Largest : scaled)) * scale;
+  }
+}
+
 void round_row(KvType type, const float* x, int64_t n, int32_t head_dim, float* out) {
   if (type == KvType::kF16) {
     for (int64_t i = 0; i < n; ++i) out[i] = f16_to_f32(f32_to_f16(x[i]));
     return;
   }
-  for (int64_t head = 0; head < n; head += head_dim)
+  for (int64_t head = 0; head < n; head += head_dim) {
+    if (type == KvType::kFp8) {
+      round_to_fp8(x + head, head_dim, out + head);
+      continue;
+    }
     for (int32_t d = 0; d < head_dim; d += kScaleDims)
       round_to_q8(x + head + d, std::min(kScaleDims, head_dim - d), out + head + d);
+  }
 }
 
 }  // namespace

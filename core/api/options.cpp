@@ -15,9 +15,26 @@ ModelFileOptions model_file_options(const dunlin_model_options& options) {
   return {options.use_mmap == 0, options.check_tensors != 0};
 }
 
+namespace {
+
+Result<KvType> kv_type_of(int32_t type) {
+  switch (type) {
+    case DUNLIN_KV_F16:
+      return KvType::kF16;
+    case DUNLIN_KV_Q8_0:
+      return KvType::kQ8_0;
+    case DUNLIN_KV_FP8:
+      return KvType::kFp8;
+    default:
+      return Status::invalid("kv_type is ", type,
+                             ", expected DUNLIN_KV_F16, DUNLIN_KV_Q8_0 or DUNLIN_KV_FP8");
+  }
+}
+
+}  // namespace
+
 Result<EngineOptions> engine_options(const dunlin_engine_options& o) {
-  if (o.kv_type != DUNLIN_KV_F16 && o.kv_type != DUNLIN_KV_Q8_0)
-    return Status::invalid("kv_type is ", o.kv_type, ", expected DUNLIN_KV_F16 or DUNLIN_KV_Q8_0");
+  DUNLIN_ASSIGN_OR_RETURN(const KvType kv_type, kv_type_of(o.kv_type));
   if (o.n_threads < 0 || o.n_threads_prefill < 0)
     return Status::invalid("n_threads is ", std::min(o.n_threads, o.n_threads_prefill),
                            ", expected 0 or more");
@@ -31,7 +48,7 @@ Result<EngineOptions> engine_options(const dunlin_engine_options& o) {
   e.n_sequences = o.n_sequences;
   e.n_batch = o.n_batch;
   e.n_logit_rows = o.n_logit_rows;
-  e.kv_type = o.kv_type == DUNLIN_KV_F16 ? KvType::kF16 : KvType::kQ8_0;
+  e.kv_type = kv_type;
   e.fuse = o.fuse != 0;
   e.pack_cache = o.pack_cache != 0;
   e.pack_cache_folder = o.pack_cache_folder == nullptr ? "" : o.pack_cache_folder;

@@ -6,7 +6,7 @@
 
 namespace dunlin {
 
-enum class KvType : uint8_t { kF16, kQ8_0 };
+enum class KvType : uint8_t { kF16, kQ8_0, kFp8 };
 
 const char* kv_type_name(KvType type);
 

@@ -8,7 +8,7 @@
 namespace dunlin {
 
 const char* kv_type_name(KvType type) {
-  return type == KvType::kF16 ? "f16" : "q8_0";
+  return type == KvType::kF16 ? "f16" : type == KvType::kQ8_0 ? "q8_0" : "fp8";
 }
 
 StepInputs::StepInputs(StepCapacity capacity)

@@ -40,12 +40,12 @@ Status does_not_fit(const Placement& placement, const std::string& why, const ch
 }
 
 constexpr const char* kNeedLess =
-    "use a smaller context (-c), an 8-bit KV cache (--kv-type q8_0) or a smaller model";
+    "use a smaller context (-c), an 8-bit KV cache (--kv-type q8) or a smaller model";
 constexpr const char* kUseFewerGpuLayers =
     "put fewer layers on the GPU (-ngl), or use a smaller context (-c), an 8-bit KV cache "
-    "(--kv-type q8_0) or a smaller model";
+    "(--kv-type q8) or a smaller model";
 constexpr const char* kDropRequireGpu =
-    "leave out --require-gpu, or use a smaller context (-c), an 8-bit KV cache (--kv-type q8_0) or a smaller "
+    "leave out --require-gpu, or use a smaller context (-c), an 8-bit KV cache (--kv-type q8) or a smaller "
     "model";
 
 class Placer {

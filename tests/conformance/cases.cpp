@@ -119,7 +119,7 @@ void add_attention_cases(std::vector<OpCase>& cases) {
       {{0, 100}}, {{0, 1}, {1, 50}}, {{0, 40}, {1, 1}, {2, 3}}, {{2, 1}}, {{0, 1}, {1, 1}, {2, 1}},
       {{1, 150}}, {{0, 1}}};
   for (const ops::AttentionShape& s : kShapes) {
-    for (const KvType type : {KvType::kF16, KvType::kQ8_0}) {
+    for (const KvType type : {KvType::kF16, KvType::kQ8_0, KvType::kFp8}) {
       OpCase c;
       c.name = str_cat("attention heads=", s.n_head, "/", s.n_head_kv, " head_dim=", s.head_dim,
                        " window=", s.window, " kv=", kv_type_name(type));

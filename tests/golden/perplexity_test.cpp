@@ -50,3 +50,18 @@ TEST_CASE("every device is within 1 % of the reference on the same file, an 8-bi
           Approx(reference).epsilon(0.01));
   }
 }
+
+TEST_CASE("with an FP8 KV cache every device is within 2 % of the reference with F16") {
+  constexpr int32_t kFew = 2;
+  for (const char* file : {kFairyGguf, kFairyDirectory}) {
+    const auto model = open_model(file);
+    const auto tokens = book(*model);
+    const double reference = perplexity(*scoring_engine(model, "reference"), tokens, kFew);
+    for (const std::string& device : device_ids()) {
+      INFO(file << " on " << device);
+      const double found = perplexity(*scoring_engine(model, device, KvType::kFp8), tokens, kFew);
+      CHECK(found == Approx(reference).epsilon(0.02));
+      CHECK(found != reference);  // the cache's type is in use
+    }
+  }
+}

@@ -51,8 +51,12 @@ else
   echo "no GPU here: only that --require-gpu fails is tested"
   expect_exit 3 run --require-gpu -p x
 fi
+expect_exit 2 run --kv-type fp16 -p x
+expect_exit 0 run --kv-type q8_0 -n 4 -p x
 expect_exit 2 ppl -f no-such-text
 expect_output '^Once upon a time there was' run -n 8 --temp 0
+expect_output '^Once upon a time there was' run --kv-type q8 -n 8 --temp 0
+expect_output '^Once upon a time there was' run --kv-type fp8 -n 8 --temp 0
 expect_output '"id": "cpu:generic"' devices -o json
 expect_output '^\[3054,585,261\]' tokenize -p "Once upon a" -o json
 expect_output 'linear_glu' inspect --graph

@@ -28,10 +28,11 @@ VENDOR = re.compile(r"^(Eigen|nlohmann|tbb|oneapi|spdlog|fmt|pcre2|utf8proc|xxha
 VENDOR_HEADERS_MAY = ("tools/cli/", "tests/", "backends/cuda/")
 # Inside the CUDA backend: what the kernels' side may include. The host's side may include all of it.
 CUDA_PARTS = {
-    "backends/cuda/device": ["backends/cuda/device", "backends/cuda/formats", "core/device/choice_math.h",
-                             "core/device/token_choice.h"],
+    "backends/cuda/device": ["backends/cuda/device", "backends/cuda/formats", "core/base/e4m3.h",
+                             "core/device/choice_math.h", "core/device/token_choice.h"],
     "backends/cuda/formats": ["backends/cuda/device", "backends/cuda/formats"],
-    "backends/cuda/ops": ["backends/cuda/device", "backends/cuda/formats", "backends/cuda/ops"],
+    "backends/cuda/ops": ["backends/cuda/device", "backends/cuda/formats", "backends/cuda/ops",
+                          "core/device/kv_fp8.h"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 SUFFIXES = (".h", ".hpp", ".cpp", ".inl", ".c", ".cu", ".cuh")

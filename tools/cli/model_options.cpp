@@ -23,6 +23,12 @@ void log_to_stderr(void* user_data, int32_t level, const char* message) {
   std::fprintf(stderr, "%s%s\n", level >= kWarning ? "warning: " : "", message);
 }
 
+// q8_0 is q8's name among the types of weights.
+int32_t kv_type(const std::string& name) {
+  if (name == "fp8") return DUNLIN_KV_FP8;
+  return name == "f16" ? DUNLIN_KV_F16 : DUNLIN_KV_Q8_0;
+}
+
 const int32_t* least_level(const ModelFlags& flags) {
   static constexpr int32_t kAll = kDebug, kNormal = kInfo, kQuiet = kWarning;
   return flags.verbose ? &kAll : flags.quiet ? &kQuiet : &kNormal;
@@ -67,8 +73,9 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
       ->check(CLI::Range(0, 1024));
   app.add_option("-c,--ctx-size", flags.n_ctx, "context in tokens (0: the model's, at most 4096)");
   app.add_option("--batch-size", flags.n_batch, "rows of the largest step")->capture_default_str();
-  app.add_option("--kv-type", flags.kv_type, "KV cache: f16 or q8_0")
-      ->check(CLI::IsMember({"f16", "q8_0"}))
+  app.add_option("--kv-type", flags.kv_type, "KV cache: f16, or q8 or fp8 in half the bytes")
+      ->check(CLI::IsMember({"f16", "q8", "fp8", "q8_0"}))
+      ->type_name("f16|q8|fp8")
       ->capture_default_str();
   app.add_flag("--no-fuse", flags.no_fuse, "run every op by itself");
   app.add_flag("--pack-cache", flags.pack_cache,
@@ -103,7 +110,7 @@ Engine open_engine(const Model& model, const ModelFlags& flags, int32_t n_sequen
   options.n_sequences = n_sequences;
   options.n_batch = flags.n_batch;
   options.n_logit_rows = n_logit_rows;
-  options.kv_type = flags.kv_type == "q8_0" ? DUNLIN_KV_Q8_0 : DUNLIN_KV_F16;
+  options.kv_type = kv_type(flags.kv_type);
   options.fuse = !flags.no_fuse;
   const std::string pack_cache_folder = user_cache_folder();
   options.pack_cache = flags.pack_cache;

@@ -22,7 +22,15 @@ double linear_nmse(DType type) {
 }
 
 double attention_nmse(KvType type) {
-  return type == KvType::kF16 ? kAttentionNmse : kQ8AttentionNmse;
+  switch (type) {
+    case KvType::kF16:
+      return kAttentionNmse;
+    case KvType::kQ8_0:
+      return kQ8AttentionNmse;
+    case KvType::kFp8:
+      return kFp8AttentionNmse;
+  }
+  return kAttentionNmse;
 }
 
 ValueId input(GraphBuilder& g, int64_t width, const std::string& name) {

@@ -16,6 +16,7 @@ inline constexpr double kF32Nmse = 1e-10;
 inline constexpr double kInt8Nmse = 2e-4;
 inline constexpr double kAttentionNmse = 1e-8;
 inline constexpr double kQ8AttentionNmse = 2e-4;
+inline constexpr double kFp8AttentionNmse = 2e-5;
 inline constexpr double kGpuF16Nmse = 1e-7;  // a GPU keeps types that have no plane of their own as F16
 
 double linear_nmse(DType type);

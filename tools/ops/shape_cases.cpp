@@ -136,7 +136,7 @@ std::vector<ShapeCase> shape_cases() {
     for (const DType type : kTypes) add_linears(shape, type, cases);
     if (std::string_view(shape.name) == kRareTypesShape)
       for (const DType type : kRareTypes) add_linears(shape, type, cases);
-    for (const KvType type : {KvType::kF16, KvType::kQ8_0}) add_attention(shape, type, cases);
+    for (const KvType type : {KvType::kF16, KvType::kQ8_0, KvType::kFp8}) add_attention(shape, type, cases);
     add_row_ops(shape, cases);
   }
   return cases;

@@ -76,7 +76,7 @@ inline QueryBlock query_block(const KvLayout& layout, const float* packed, int r
   return {packed, dwords, scales, starts};
 }
 
-inline void pack_query_f16(const float* q, const KvLayout& layout, float scale, int rows, int row,
+inline void pack_query_f32(const float* q, const KvLayout& layout, float scale, int rows, int row,
                            float* packed) {
   for (int d = 0; d < layout.head_dim; ++d) packed[d * rows + row] = q[d] * scale;
 }
@@ -111,10 +111,10 @@ inline void pack_queries(const AttentionCall& call, const Tile& tile, float* que
     for (int r = 0; r < rows.count; ++r) {
       const float* const q = call.q + token_of(tile, rows.begin + r) * call.q_stride +
                              int64_t(head_of(tile, rows.begin + r)) * layout.head_dim;
-      if (layout.type == KvType::kF16) {
-        pack_query_f16(q, layout, call.scale, rows.count, r, packed);
-      } else {
+      if (layout.type == KvType::kQ8_0) {
         pack_query_q8(q, layout, call.scale, rows.count, r, packed);
+      } else {
+        pack_query_f32(q, layout, call.scale, rows.count, r, packed);
       }
     }
   }

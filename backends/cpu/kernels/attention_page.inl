@@ -41,12 +41,20 @@ template <int R, int V, int kRowStride, int kStep, class LoadB>
 
 constexpr int kGroupVectors = kKvGroupKeys / kLanes;
 
+// Keys and values that are floats of 16 or 8 bits: the element's type says which.
+inline F32 load_floats(const uint16_t* p) {
+  return load_f16(p);
+}
+inline F32 load_floats(const uint8_t* p) {
+  return load_e4m3(p);
+}
+
 // Scores of the page's key vectors begin .. end - 1; vector i holds the keys i * kLanes and on.
-template <int R, int V>
-inline void scores_f16(const QueryBlock& query, const uint16_t* keys, int head_dim, int begin, int end,
-                       const Ahead& next, float* scores) {
+template <int R, int V, class Element>
+inline void scores_float(const QueryBlock& query, const Element* keys, int head_dim, int begin, int end,
+                         const Ahead& next, float* scores) {
   for (; begin + V <= end; begin += V) {
-    const uint16_t* columns[V];
+    const Element* columns[V];
     for (int v = 0; v < V; ++v) {
       const int vector = begin + v;
       columns[v] =
@@ -55,7 +63,7 @@ inline void scores_f16(const QueryBlock& query, const uint16_t* keys, int head_d
     F32 acc[R][V] = {};
     const auto load_keys_at = [&](int d, int v) {
       next.fetch((begin + v) * head_dim + d);
-      return load_f16(columns[v] + d * kKvGroupKeys);
+      return load_floats(columns[v] + d * kKvGroupKeys);
     };
     multiply_tile<R, V, 1, R>(query.f32, 0, head_dim, load_keys_at, acc);
     for (int r = 0; r < R; ++r) {
@@ -63,7 +71,26 @@ inline void scores_f16(const QueryBlock& query, const uint16_t* keys, int head_d
     }
   }
   if constexpr (V > 1) {
-    if (begin < end) scores_f16<R, V / 2>(query, keys, head_dim, begin, end, next, scores);
+    if (begin < end) scores_float<R, V / 2>(query, keys, head_dim, begin, end, next, scores);
+  }
+}
+
+// What load_e4m3 leaves for the token's scale to make up for.
+inline F32 token_scales(const uint16_t* scales, int vector) {
+  return load_f16(scales + vector * kLanes) * set1(kE4m3Unit);
+}
+
+template <int R>
+inline void scores_fp8(const QueryBlock& query, const KvLayout& layout, const uint8_t* page, int begin,
+                       int end, const Ahead& next, float* scores) {
+  scores_float<R, tile_vectors(R, kTileRegisters)>(query, page, layout.head_dim, begin, end, next, scores);
+  const uint16_t* const scales = reinterpret_cast<const uint16_t*>(page + layout.k_scales_offset);
+  for (int vector = begin; vector < end; ++vector) {
+    const F32 scale = token_scales(scales, vector);
+    for (int r = 0; r < R; ++r) {
+      float* const score = scores + r * kKvBlockTokens + vector * kLanes;
+      store(score, load(score) * scale);
+    }
   }
 }
 
@@ -113,13 +140,13 @@ inline void scores_q8(const QueryBlock& query, const uint8_t* keys, const uint16
 
 // Vectors that the scores of a whole page load.
 inline int64_t n_key_vectors(const KvLayout& layout) {
-  const int a_key = layout.type == KvType::kF16 ? layout.head_dim : layout.head_dim / 4;
+  const int a_key = layout.type == KvType::kQ8_0 ? layout.head_dim / 4 : layout.head_dim;
   return int64_t(kKvBlockTokens / kLanes) * a_key;
 }
 
 // And its values.
 inline int64_t n_value_vectors(const KvLayout& layout) {
-  const int rows = layout.type == KvType::kF16 ? kKvBlockTokens : kKvBlockTokens / kKvQuadTokens;
+  const int rows = layout.type == KvType::kQ8_0 ? kKvBlockTokens / kKvQuadTokens : kKvBlockTokens;
   return int64_t(rows) * (layout.padded_head_dim / kLanes);
 }
 
@@ -174,16 +201,33 @@ inline void outputs(const float* p, int key_begin, int key_end, LoadV load_value
   }
 }
 
-template <int R>
-inline void outputs_f16(const KvLayout& layout, const uint8_t* page, int key_begin, int key_end,
-                        const Ahead& next, const float* p, float* const* out) {
-  const uint16_t* const values = reinterpret_cast<const uint16_t*>(page + layout.v_offset);
+template <int R, class Element>
+inline void outputs_float(const KvLayout& layout, const Element* values, int key_begin, int key_end,
+                          const Ahead& next, const float* p, float* const* out) {
   const int stride = layout.padded_head_dim;
   const auto load_values = [&next, values, stride](int key, int vector) {
     next.fetch(key * (stride / kLanes) + vector);
-    return load_f16(values + int64_t(key) * stride + vector * kLanes);
+    return load_floats(values + int64_t(key) * stride + vector * kLanes);
   };
   outputs<R, tile_vectors(R, kTileRegisters)>(p, key_begin, key_end, load_values, 0, stride / kLanes, out);
+}
+
+// Values have their token's scale from p, in place.
+template <int R>
+inline void outputs_fp8(const KvLayout& layout, const uint8_t* page, const RowRange* visible, int key_begin,
+                        int key_end, const Ahead& next, float* p, float* const* out) {
+  const uint16_t* const scales = reinterpret_cast<const uint16_t*>(page + layout.v_scales_offset);
+  for (int vector = key_begin / kLanes; vector * kLanes < key_end; ++vector) {
+    const int key = vector * kLanes;
+    const F32 scale = token_scales(scales, vector);
+    for (int r = 0; r < R; ++r) {
+      float* const weight = p + r * kKvBlockTokens + key;
+      // The scale of a key that is not visible may be anything.
+      store(weight,
+            keep_lanes(load(weight) * scale, visible[r].begin - key, visible[r].end - key, set1(0.0f)));
+    }
+  }
+  outputs_float<R>(layout, page + layout.v_offset, key_begin, key_end, next, p, out);
 }
 
 // One page for a block of R rows. page: the kv head's first byte in the block; next_page: the same of the
@@ -212,8 +256,10 @@ void attend_page(const AttentionCall& call, const uint8_t* page, const uint8_t* 
   const Ahead values =
       ahead(page + layout.v_offset, layout.head_bytes - layout.v_offset, n_key_vectors(layout));
   if (layout.type == KvType::kF16) {
-    scores_f16<R, tile_vectors(R, kTileRegisters)>(query, reinterpret_cast<const uint16_t*>(page),
-                                                   layout.head_dim, begin, end, values, scratch.scores);
+    scores_float<R, tile_vectors(R, kTileRegisters)>(query, reinterpret_cast<const uint16_t*>(page),
+                                                     layout.head_dim, begin, end, values, scratch.scores);
+  } else if (layout.type == KvType::kFp8) {
+    scores_fp8<R>(query, layout, page, begin, end, values, scratch.scores);
   } else {
     scores_q8<R, tile_vectors(R, kDotTileRegisters)>(
         query, page, reinterpret_cast<const uint16_t*>(page + layout.k_scales_offset), layout.head_dim,
@@ -233,7 +279,10 @@ void attend_page(const AttentionCall& call, const uint8_t* page, const uint8_t* 
   // 4. Weighted values.
   const Ahead keys = ahead(next_page, layout.v_offset, n_value_vectors(layout));
   if (layout.type == KvType::kF16) {
-    outputs_f16<R>(layout, page, key_begin, key_end, keys, scratch.scores, partial.out);
+    outputs_float<R>(layout, reinterpret_cast<const uint16_t*>(page + layout.v_offset), key_begin, key_end,
+                     keys, scratch.scores, partial.out);
+  } else if (layout.type == KvType::kFp8) {
+    outputs_fp8<R>(layout, page, visible, key_begin, key_end, keys, scratch.scores, partial.out);
   } else {
     outputs_q8<R>(layout, page, visible, key_begin, key_end, keys, scratch, partial.out);
   }

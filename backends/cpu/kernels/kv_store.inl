@@ -57,6 +57,18 @@ inline void store_head_q8(const KvLayout& layout, uint8_t* head, int index, cons
   for (int d = head_dim; d < layout.padded_head_dim; ++d) values[d * kKvQuadTokens] = 0;
 }
 
+inline void store_head_fp8(const KvLayout& layout, uint8_t* head, int index, const float* k, const float* v) {
+  const int head_dim = layout.head_dim;
+  uint8_t key[kMaxHeadDim];
+  const uint16_t key_scale = convert_fp8(k, head_dim, layout.padded_head_dim, key);
+  uint8_t* const keys = head + int64_t(index / kKvGroupKeys) * head_dim * kKvGroupKeys + index % kKvGroupKeys;
+  for (int d = 0; d < head_dim; ++d) keys[d * kKvGroupKeys] = key[d];
+  reinterpret_cast<uint16_t*>(head + layout.k_scales_offset)[index] = key_scale;
+  uint8_t* const values = head + layout.v_offset + int64_t(index) * layout.padded_head_dim;
+  reinterpret_cast<uint16_t*>(head + layout.v_scales_offset)[index] =
+      convert_fp8(v, head_dim, layout.padded_head_dim, values);
+}
+
 void kv_store(const KvLayout* layout, uint8_t* block, int index, int head_begin, int head_end, const float* k,
               const float* v) {
   for (int head = head_begin; head < head_end; ++head) {
@@ -65,6 +77,8 @@ void kv_store(const KvLayout* layout, uint8_t* block, int index, int head_begin,
     const float* const value = v + int64_t(head) * layout->head_dim;
     if (layout->type == KvType::kF16) {
       store_head_f16(*layout, page, index, key, value);
+    } else if (layout->type == KvType::kFp8) {
+      store_head_fp8(*layout, page, index, key, value);
     } else {
       store_head_q8(*layout, page, index, key, value);
     }

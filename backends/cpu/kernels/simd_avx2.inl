@@ -99,6 +99,13 @@ inline void store_f16(uint16_t* p, F32 v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
+// kLanes codes as values / kE4m3Unit: as halves, the word of which is the code, sign-extended, seven bits
+// higher and without one of its two signs. NaN, which no cache holds, becomes 480 / kE4m3Unit.
+inline F32 load_e4m3(const uint8_t* p) {
+  const __m128i words = _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  return _mm256_cvtph_ps(_mm_and_si128(_mm_slli_epi16(words, 7), _mm_set1_epi16(kE4m3HalfMask)));
+}
+
 inline I32 set1_i32(int32_t x) {
   return _mm256_set1_epi32(x);
 }

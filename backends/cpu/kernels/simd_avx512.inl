@@ -78,6 +78,11 @@ inline void store_f16(uint16_t* p, F32 v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
+inline F32 load_e4m3(const uint8_t* p) {
+  const __m256i words = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return _mm512_cvtph_ps(_mm256_and_si256(_mm256_slli_epi16(words, 7), _mm256_set1_epi16(kE4m3HalfMask)));
+}
+
 constexpr int kDotBias = kKvKeyBias;
 using KeyBytes = __m512i;
 inline I32 set1_i32(int32_t x) {

@@ -100,6 +100,12 @@ inline void store_f16(uint16_t* p, F32 v) {
   for (int i = 0; i < kLanes; ++i) p[i] = f32_to_f16(v[i]);
 }
 
+inline F32 load_e4m3(const uint8_t* p) {
+  F32 v;
+  for (int i = 0; i < kLanes; ++i) v[i] = f16_to_f32(uint16_t(int8_t(p[i]) * 128) & uint16_t(kE4m3HalfMask));
+  return v;
+}
+
 constexpr int kDotBias = 0;
 struct KeyBytes {
   int8_t bytes[4 * kLanes];

@@ -97,6 +97,13 @@ inline void store_f16(uint16_t* p, F32 v) {
   vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
 }
 
+inline F32 load_e4m3(const uint8_t* p) {
+  uint32_t codes;
+  __builtin_memcpy(&codes, p, sizeof codes);
+  const int16x4_t words = vget_low_s16(vmovl_s8(vcreate_s8(codes)));
+  return vcvt_f32_f16(vreinterpret_f16_s16(vand_s16(vshl_n_s16(words, 7), vdup_n_s16(kE4m3HalfMask))));
+}
+
 inline I32 set1_i32(int32_t x) {
   return vdupq_n_s32(x);
 }

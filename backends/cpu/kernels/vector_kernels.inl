@@ -9,6 +9,8 @@
 #include "backends/cpu/kernels/rms_norm.inl"
 #include "backends/cpu/kernels/rope.inl"
 //
+#include "backends/cpu/kernels/e4m3.inl"
+//
 #include "backends/cpu/kernels/kv_store.inl"
 //
 #include "backends/cpu/kernels/attention_block.inl"

@@ -7,6 +7,11 @@
 namespace dunlin::cuda {
 
 struct EarlyLoad {
+  static __device__ __forceinline__ uint16_t load2(const void* p) {
+    uint16_t v;
+    asm volatile("ld.global.cg.u16 %0, [%1];" : "=h"(v) : "l"(p));
+    return v;
+  }
   static __device__ __forceinline__ uint32_t load4(const void* p) {
     uint32_t v;
     asm volatile("ld.global.cg.u32 %0, [%1];" : "=r"(v) : "l"(p));
@@ -28,6 +33,7 @@ struct EarlyLoad {
 
 // From any memory, wherever the compiler likes.
 struct PlainLoad {
+  static __device__ __forceinline__ uint16_t load2(const void* p) { return *static_cast<const uint16_t*>(p); }
   static __device__ __forceinline__ uint32_t load4(const void* p) { return *static_cast<const uint32_t*>(p); }
   static __device__ __forceinline__ uint2 load8(const void* p) { return *static_cast<const uint2*>(p); }
   static __device__ __forceinline__ uint4 load16(const void* p) { return *static_cast<const uint4*>(p); }

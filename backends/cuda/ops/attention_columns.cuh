@@ -7,8 +7,8 @@
 // Both results have heads 2t and 2t + 1 in lane t, so peaks and decays need no exchange. Queries and
 // probabilities are halves in two parts (high + low): products are as good as f32.
 //
-// Keys and values go from the cache straight into registers, 16 bytes (f16) or 8 (q8_0) a load. The k index
-// of an mma may be any permutation that both operands share, and so may its rows:
+// Keys and values go from the cache straight into registers, 16 bytes (f16) or 8 (q8_0, fp8) a load. The k
+// index of an mma may be any permutation that both operands share, and so may its rows:
 //   K: of 32 dimensions, lane t takes 8t .. 8t+7 of tokens g and g + 8: operands of two mmas
 //   V: of 64 dimensions, lane g takes 8g .. 8g+7 of tokens 2t, 2t+1, 2t+8, 2t+9; rows g and g + 8 of mma w
 //      are dimensions 8g + 2w and 8g + 2w + 1
@@ -95,6 +95,38 @@ struct KeyLane<KvFormat::kQ8_0, kHeadDim> {
   }
 };
 
+// One scale for a token.
+template <int kHeadDim>
+struct KeyLane<KvFormat::kFp8, kHeadDim> {
+  static constexpr int kChunks = kHeadDim / 32;
+  uint2 row[2][kChunks];
+  uint16_t scales[2];  // halves
+
+  template <typename Load>
+  __device__ __forceinline__ void load(int r, const KvPart& keys, int token, int t) {
+#pragma unroll
+    for (int c = 0; c < kChunks; ++c) row[r][c] = Load::load8(keys.rows + token * kHeadDim + 32 * c + 8 * t);
+    scales[r] = Load::load2(keys.scales + 2 * token);
+  }
+  __device__ __forceinline__ void operand(int c, int m, uint32_t (&a)[4]) const {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const uint2& v = row[i % 2][c];
+      a[i] = e4m3x2_to_halves(m == 0 ? v.x : v.y, i / 2 != 0);
+    }
+  }
+  __device__ __forceinline__ float scale(int r, int) const {
+    return half_bits_to_float(scales[r]) * kE4m3Unit;
+  }
+};
+
+// Of four tokens the same two dimensions, halves: to two tokens of one dimension a word.
+__device__ __forceinline__ void turn_pairs(const uint32_t (&pairs)[4], uint32_t (&a)[4]) {
+#pragma unroll
+  for (int j = 0; j < 4; ++j)
+    a[j] = __byte_perm(pairs[2 * (j / 2)], pairs[2 * (j / 2) + 1], j % 2 == 0 ? 0x5410 : 0x7632);
+}
+
 // A lane's values of 16 tokens: i = 0..3 are tokens 2t, 2t + 1, 2t + 8, 2t + 9.
 template <KvFormat F, int kHeadDim>
 struct ValueLane {
@@ -107,9 +139,12 @@ struct ValueLane {
     for (int c = 0; c < kChunks; ++c)
       token[i][c] = Load::load16(values.rows + at * 2 * kHeadDim + 128 * c + 16 * g);
   }
-  // Dimensions 64c + 8g + 2w and the next of token i.
-  __device__ __forceinline__ uint32_t pair(int i, int c, int w, int) const {
-    return word_of(token[i][c], w);
+  // Dimensions 64c + 8g + 2w and the next of all tokens.
+  __device__ __forceinline__ void operand(int c, int w, int, uint32_t (&a)[4]) const {
+    uint32_t pairs[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) pairs[i] = word_of(token[i][c], w);
+    turn_pairs(pairs, a);
   }
 };
 
@@ -127,10 +162,50 @@ struct ValueLane<KvFormat::kQ8_0, kHeadDim> {
       scales[i][c] = Load::load4(values.scales + 4 * (at * kChunks + c));
     }
   }
-  __device__ __forceinline__ uint32_t pair(int i, int c, int w, int g) const {
-    const uint32_t scale = __byte_perm(scales[i][c], 0, g < 4 ? 0x1010 : 0x3232);
-    const uint2& v = token[i][c];
-    return as_word(__hmul2(bytes_to_half2(w < 2 ? v.x : v.y, w % 2 != 0), as_half2(scale)));
+  __device__ __forceinline__ void operand(int c, int w, int g, uint32_t (&a)[4]) const {
+    uint32_t pairs[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const uint32_t scale = __byte_perm(scales[i][c], 0, g < 4 ? 0x1010 : 0x3232);
+      const uint2& v = token[i][c];
+      pairs[i] = as_word(__hmul2(bytes_to_half2(w < 2 ? v.x : v.y, w % 2 != 0), as_half2(scale)));
+    }
+    turn_pairs(pairs, a);
+  }
+};
+
+// Codes as they are: a token's scale multiplies its probabilities, once for all dimensions. Times a unit,
+// which keeps small scales (2^-14 at least) away from halves' smallest, and the largest (2^7) below their
+// largest.
+inline constexpr float kFp8WeightUnit = 256.0f;
+
+template <int kHeadDim>
+struct ValueLane<KvFormat::kFp8, kHeadDim> {
+  static constexpr int kChunks = kHeadDim / 64;
+  uint2 token[4][kChunks];
+  uint16_t scales[4];  // halves
+
+  template <typename Load>
+  __device__ __forceinline__ void load(int i, const KvPart& values, int at, int g) {
+#pragma unroll
+    for (int c = 0; c < kChunks; ++c) token[i][c] = Load::load8(values.rows + at * kHeadDim + 64 * c + 8 * g);
+    scales[i] = Load::load2(values.scales + 2 * at);
+  }
+  __device__ __forceinline__ void operand(int c, int w, int, uint32_t (&a)[4]) const {
+    // Two tokens of a dimension, and of the next, are turned while they are bytes.
+#pragma unroll
+    for (int j = 0; j < 4; j += 2) {
+      const uint2 &v = token[j][c], &next = token[j + 1][c];
+      const uint32_t codes =
+          __byte_perm(w < 2 ? v.x : v.y, w < 2 ? next.x : next.y, w % 2 == 0 ? 0x5140 : 0x7362);
+      a[j] = e4m3x2_to_halves(codes, false);
+      a[j + 1] = e4m3x2_to_halves(codes, true);
+    }
+  }
+  // Of tokens i and i + 1, halves.
+  __device__ __forceinline__ __half2 weight_scale(int i) const {
+    const uint32_t both = uint32_t(scales[i]) | uint32_t(scales[i + 1]) << 16;
+    return __hmul2(as_half2(both), __float2half2_rn(kFp8WeightUnit));
   }
 };
 
@@ -228,16 +303,13 @@ struct AttentionColumns {
     return w;
   }
 
-  __device__ __forceinline__ void add(const ValueLane<F, kHeadDim>& values, const Weights& w, int lane) {
+  __device__ __forceinline__ void add(const ValueLane<F, kHeadDim>& values, Weights w, int lane) {
     const int g = lane / 4;
+    if constexpr (F == KvFormat::kFp8) scale_weights(values, w);
 #pragma unroll
     for (int i = 0; i < kHeadDim / 16; ++i) {
-      uint32_t v[4], a[4];
-#pragma unroll
-      for (int j = 0; j < 4; ++j) v[j] = values.pair(j, i / 4, i % 4, g);
-#pragma unroll
-      for (int j = 0; j < 4; ++j)
-        a[j] = __byte_perm(v[2 * (j / 2)], v[2 * (j / 2) + 1], j % 2 == 0 ? 0x5410 : 0x7632);
+      uint32_t a[4];
+      values.operand(i / 4, i % 4, g, a);
 #pragma unroll
       for (int n = 0; n < kTiles; ++n) {
         mma_f16(out[n][i], a, w.low[n][0], w.low[n][1]);
@@ -246,6 +318,20 @@ struct AttentionColumns {
     }
   }
 
+  // Powers of two: exact.
+  static __device__ __forceinline__ void scale_weights(const ValueLane<F, kHeadDim>& values, Weights& w) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const __half2 scale = values.weight_scale(2 * half);
+#pragma unroll
+      for (int n = 0; n < kTiles; ++n) {
+        w.high[n][half] = as_word(__hmul2(as_half2(w.high[n][half]), scale));
+        w.low[n][half] = as_word(__hmul2(as_half2(w.low[n][half]), scale));
+      }
+    }
+  }
+
+  // Results are relative to the sums, which are in their unit afterwards.
   __device__ __forceinline__ void finish_sums() {
 #pragma unroll
     for (int n = 0; n < kTiles; ++n) {
@@ -253,6 +339,7 @@ struct AttentionColumns {
       for (int h = 0; h < 2; ++h) {
 #pragma unroll
         for (int step = 4; step < 32; step *= 2) sum[n][h] += __shfl_xor_sync(0xffffffffu, sum[n][h], step);
+        if constexpr (F == KvFormat::kFp8) sum[n][h] *= kFp8WeightUnit / kE4m3Unit;
       }
     }
   }

@@ -122,11 +122,39 @@ struct Decode {
   __device__ __forceinline__ static int warp() { return threadIdx.x / 32; }
   __device__ __forceinline__ static int lane() { return threadIdx.x % 32; }
 
+  // One scale for the head: all its threads are here.
+  __device__ __forceinline__ void store_new_fp8(const Piece& x, int which, int j, uint32_t threads,
+                                                uint8_t* block, int token) const {
+    using Rows = KvRows<F, kHeadDim>;
+    float peak = 0;
+#pragma unroll
+    for (int e = 0; e < kPer; ++e) peak = fmaxf(peak, fmaxf(fabsf(x.v[0][e]), fabsf(x.v[1][e])));
+#pragma unroll
+    for (int step = 1; step < kThreadsPerHead; step *= 2)
+      peak = fmaxf(peak, __shfl_xor_sync(threads, peak, step));
+    const Fp8Scale rounding(peak);
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+#pragma unroll
+      for (int e = 0; e < kPer; e += 2) {
+        const int at = half * (kHeadDim / 2) + j * kPer + e;
+        const uint16_t codes = rounding.codes(x.v[half][e], x.v[half][e + 1]);
+        *reinterpret_cast<uint16_t*>(block + which * Rows::kValuesAt + token * Rows::kRowBytes + at) = codes;
+        *reinterpret_cast<uint16_t*>(shared.fresh.rows[which] + at) = codes;
+      }
+    }
+    if (j != 0) return;
+    *reinterpret_cast<__half*>(shared.fresh.scales[which]) = rounding.scale;
+    *reinterpret_cast<__half*>(block + Rows::kScalesAt +
+                               (which * kKvBlockTokens + token) * Rows::kScaleBytes) = rounding.scale;
+  }
+
   // Rounds to the cache's type, into the cache and into `fresh`.
   __device__ __forceinline__ void store_new(const Piece& x, int which, int j, uint32_t threads) const {
     using Rows = KvRows<F, kHeadDim>;
     uint8_t* block = kv_head(p.kv, table[position / kKvBlockTokens], head).base;
     const int token = position % kKvBlockTokens;
+    if constexpr (F == KvFormat::kFp8) return store_new_fp8(x, which, j, threads, block, token);
     uint8_t* to = block + which * Rows::kValuesAt + token * Rows::kRowBytes;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -463,3 +491,5 @@ DUNLIN_ATTN_DECODE(f16_64, KvFormat::kF16, 64)
 DUNLIN_ATTN_DECODE(f16_128, KvFormat::kF16, 128)
 DUNLIN_ATTN_DECODE(q8_64, KvFormat::kQ8_0, 64)
 DUNLIN_ATTN_DECODE(q8_128, KvFormat::kQ8_0, 128)
+DUNLIN_ATTN_DECODE(fp8_64, KvFormat::kFp8, 64)
+DUNLIN_ATTN_DECODE(fp8_128, KvFormat::kFp8, 128)

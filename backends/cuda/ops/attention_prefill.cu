@@ -122,6 +122,8 @@ DUNLIN_ATTN_PREFILL(f16_64, KvFormat::kF16, 64)
 DUNLIN_ATTN_PREFILL(f16_128, KvFormat::kF16, 128)
 DUNLIN_ATTN_PREFILL(q8_64, KvFormat::kQ8_0, 64)
 DUNLIN_ATTN_PREFILL(q8_128, KvFormat::kQ8_0, 128)
+DUNLIN_ATTN_PREFILL(fp8_64, KvFormat::kFp8, 64)
+DUNLIN_ATTN_PREFILL(fp8_128, KvFormat::kFp8, 128)
 
 // Any head size: a warp a (row, query head), lanes over dimensions, a token at a time. Grid: (rows, query
 // heads). Block: 32.
@@ -140,6 +142,8 @@ extern "C" __global__ void __launch_bounds__(32) attn_simple(AttentionParams p) 
     if (p.kv.format == KvFormat::kF16) return __half2float(reinterpret_cast<const __half*>(at)[d]);
     const __half* scales = reinterpret_cast<const __half*>(h.base + 2 * kKvBlockTokens * row_bytes +
                                                            (part * kKvBlockTokens + token) * scale_bytes);
+    if (p.kv.format == KvFormat::kFp8)
+      return half_bits_to_float(e4m3x2_to_halves(at[d], false) & 0xFFFFu) * kE4m3Unit * __half2float(*scales);
     return float(reinterpret_cast<const int8_t*>(at)[d]) * __half2float(scales[d / 32]);
   };
   constexpr int kSlots = kMaxHeadDim / 32;

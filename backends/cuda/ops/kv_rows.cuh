@@ -4,7 +4,9 @@
 #include <cuda_fp16.h>
 
 #include "backends/cuda/device/attention_params.h"
+#include "backends/cuda/device/e4m3.cuh"
 #include "backends/cuda/device/words.cuh"
+#include "core/device/kv_fp8.h"
 
 namespace dunlin::cuda {
 
@@ -20,8 +22,8 @@ __device__ __forceinline__ KvHead kv_head(const KvView& kv, int32_t block, int32
 // Format and head size at compile time; kHeadDim 0: head_dim from the view.
 template <KvFormat F, int kHeadDim>
 struct KvRows {
-  static constexpr int kRowBytes = F == KvFormat::kF16 ? 2 * kHeadDim : kHeadDim;
-  static constexpr int kScaleBytes = F == KvFormat::kF16 ? 0 : (kHeadDim + 31) / 32 * 2;
+  static constexpr int kRowBytes = kv_row_bytes(F, kHeadDim);
+  static constexpr int kScaleBytes = kv_scale_row_bytes(F, kHeadDim);
   static constexpr int kValuesAt = kKvBlockTokens * kRowBytes;
   static constexpr int kScalesAt = 2 * kKvBlockTokens * kRowBytes;
 
@@ -29,6 +31,15 @@ struct KvRows {
   static __device__ __forceinline__ uint4 load8(const KvHead& head, int part, int token, int d) {
     if constexpr (F == KvFormat::kF16) {
       return *reinterpret_cast<const uint4*>(head.base + part * kValuesAt + token * kRowBytes + 2 * d);
+    } else if constexpr (F == KvFormat::kFp8) {
+      const uint2 q = *reinterpret_cast<const uint2*>(head.base + part * kValuesAt + token * kRowBytes + d);
+      const __half scale = *reinterpret_cast<const __half*>(head.base + kScalesAt +
+                                                            (part * kKvBlockTokens + token) * kScaleBytes);
+      const __half2 s = __half2half2(__hmul(scale, __float2half_rn(kE4m3Unit)));
+      const auto scaled = [&](uint32_t codes, bool upper) {
+        return as_word(__hmul2(as_half2(e4m3x2_to_halves(codes, upper)), s));
+      };
+      return make_uint4(scaled(q.x, false), scaled(q.x, true), scaled(q.y, false), scaled(q.y, true));
     } else {
       const uint2 q = *reinterpret_cast<const uint2*>(head.base + part * kValuesAt + token * kRowBytes + d);
       const __half2 s = __half2half2(*reinterpret_cast<const __half*>(
@@ -39,6 +50,33 @@ struct KvRows {
     }
   }
 };
+
+// The power of two, and what values are multiplied by before they become codes.
+struct Fp8Scale {
+  __half scale;
+  float inverse;
+
+  __device__ __forceinline__ explicit Fp8Scale(float peak) {
+    const int32_t exponent = fp8_scale_exponent(__float_as_uint(peak));
+    scale = __ushort_as_half(fp8_scale_half(exponent));
+    inverse = __uint_as_float(fp8_scale_float(-exponent));
+  }
+  __device__ __forceinline__ uint16_t codes(float low, float high) const {
+    // fminf turns NaN into 448.
+    return floats_to_e4m3x2(fminf(low * inverse, kFp8Largest), fminf(high * inverse, kFp8Largest));
+  }
+};
+
+__device__ __forceinline__ void store_fp8_row(int head_dim, uint8_t* at, __half* scale, const float* row) {
+  const int lane = threadIdx.x % 32;
+  float peak = 0;
+  for (int d = lane; d < head_dim; d += 32) peak = fmaxf(peak, fabsf(row[d]));
+  for (int step = 16; step > 0; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(0xffffffffu, peak, step));
+  const Fp8Scale rounding(peak);
+  for (int d = 2 * lane; d < head_dim; d += 64)
+    *reinterpret_cast<uint16_t*>(at + d) = rounding.codes(row[d], row[d + 1]);
+  if (lane == 0) *scale = rounding.scale;
+}
 
 // Stores a row of K (part 0) or V (part 1) by one warp, rounded as the cache's type rounds. format and
 // head_dim are the view's; constants make the code short.
@@ -54,6 +92,7 @@ __device__ __forceinline__ void store_kv_row(KvFormat format, int head_dim, cons
   const int scale_bytes = kv_scale_row_bytes(format, head_dim);
   __half* scales = reinterpret_cast<__half*>(head.base + 2 * kKvBlockTokens * row_bytes +
                                              (part * kKvBlockTokens + token) * scale_bytes);
+  if (format == KvFormat::kFp8) return store_fp8_row(head_dim, at, scales, row);
 #pragma unroll 1
   for (int d0 = 0; d0 < head_dim; d0 += 32) {
     const bool inside = d0 + lane < head_dim;

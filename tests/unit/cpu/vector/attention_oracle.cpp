@@ -13,7 +13,7 @@ std::vector<double> query_of(const AttentionCall& call, int token, int head) {
   const KvLayout& layout = *call.layout;
   const float* const q = call.q + token * call.q_stride + int64_t(head) * layout.head_dim;
   std::vector<double> query(q, q + layout.head_dim);
-  if (layout.type == KvType::kF16) return query;
+  if (layout.type != KvType::kQ8_0) return query;
   for (int begin = 0; begin < layout.head_dim; begin += 32) {
     const int end = std::min(begin + 32, layout.head_dim);
     float largest = 0.0f;

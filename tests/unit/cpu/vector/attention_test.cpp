@@ -208,7 +208,7 @@ void check_case(const Case& c) {
   }
 }
 
-constexpr KvType kTypes[] = {KvType::kF16, KvType::kQ8_0};
+constexpr KvType kTypes[] = {KvType::kF16, KvType::kQ8_0, KvType::kFp8};
 
 TEST_CASE("attention of one token at page borders", "[cpu][vector][attention]") {
   for (const KvType type : kTypes)

@@ -1,4 +1,5 @@
 // kv_store writes exactly the bytes that the layout's drawing says, and no other.
+#include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -14,7 +15,7 @@ namespace {
 
 constexpr int kHeadDims[] = {16, 24, 32, 40, 64, 72, 80, 96, 120, 128, 256};
 constexpr int kIndices[] = {0, 1, 15, 16, 17, 63, 100, 127};
-constexpr KvType kTypes[] = {KvType::kF16, KvType::kQ8_0};
+constexpr KvType kTypes[] = {KvType::kF16, KvType::kQ8_0, KvType::kFp8};
 
 using Block = GuardedArray<uint8_t>;
 
@@ -84,6 +85,10 @@ TEST_CASE("kv_store keeps zeros, tiny and huge values finite", "[cpu][vector]") 
           CHECK(oracle_key(layout, got.data(), 3, 0, 0) == 65504.0);
           CHECK(oracle_key(layout, got.data(), 3, 0, 1) == -65504.0);
         }
+        if (type == KvType::kFp8 && scale > 60000.0f) {
+          CHECK(oracle_key(layout, got.data(), 3, 0, 0) == 57344.0);
+          CHECK(oracle_key(layout, got.data(), 3, 0, 1) == -57344.0);
+        }
       }
     }
   }
@@ -111,6 +116,47 @@ TEST_CASE("a stored Q8_0 value is within half a step", "[cpu][vector]") {
               steps * largest_value);
       }
     }
+  }
+}
+
+// Values over the whole range of codes: the scale is 1, and bits count up from those of 2^-11.
+TEST_CASE("kv_store rounds every e4m3 to nearest even", "[cpu][vector]") {
+  const KvLayout layout = make_kv_layout(KvType::kFp8, 1, 128);
+  Token token(layout, 13, 0.0f);
+  token.key[0] = token.value[0] = 448.0f;
+  constexpr uint32_t kFirst = 0x3A000000u, kEnd = 0x43E00000u, kStep = 0x8000u;  // 2^-11 .. 448
+  for (uint32_t bits = kFirst; bits < kEnd;) {
+    // Three on each side of every tie between codes, and others.
+    for (size_t d = 1; d < 127; d += 6, bits += kStep) {
+      const auto near = std::bit_cast<float>(bits);
+      for (size_t i = 0; i < 6; ++i) {
+        const float beside = i % 3 == 0   ? near
+                             : i % 3 == 1 ? std::nextafter(near, 0.0f)
+                                          : std::nextafter(near, 1e9f);
+        token.key[d + i] = token.value[d + i] = std::min(i < 3 ? beside : -beside, 448.0f);
+      }
+    }
+    for (const VectorKernelTable* table : runnable_vector_tables()) {
+      INFO(table->isa << " around " << token.key[1]);
+      Block got(size_t(layout.block_bytes)), expected(size_t(layout.block_bytes));
+      table->kv_store(&layout, got.data(), 77, 0, 1, token.key.data(), token.value.data());
+      oracle_store_heads(layout, expected, 77, 0, 1, token);
+      REQUIRE(got.same_bits(expected));
+    }
+  }
+}
+
+TEST_CASE("no FP8 cache holds a NaN", "[cpu][vector]") {
+  const KvLayout layout = make_kv_layout(KvType::kFp8, 1, 16);
+  Token token(layout, 15, 1.0f);
+  token.key[3] = token.value[7] = std::numeric_limits<float>::quiet_NaN();
+  for (const VectorKernelTable* table : runnable_vector_tables()) {
+    INFO(table->isa);
+    Block got(size_t(layout.block_bytes)), expected(size_t(layout.block_bytes));
+    table->kv_store(&layout, got.data(), 8, 0, 1, token.key.data(), token.value.data());
+    oracle_store_heads(layout, expected, 8, 0, 1, token);
+    REQUIRE(got.same_bits(expected));
+    CHECK(std::isfinite(oracle_key(layout, got.data(), 8, 0, 3)));
   }
 }
 
