@@ -42,17 +42,16 @@ Result<std::unique_ptr<WeightUploader>> WeightUploader::create(const Context& co
 }
 
 Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload(const WeightSource& source) {
-  const Plane plane = source.tensor.shape.rank() == 1 ? Plane::kF32 : plane_for(source.tensor.type);
-  const bool converts = !raw_type_of(source.tensor.type) && source.tensor.type != DType::kF32 &&
-                        !(is_dense_type(source.tensor.type) && source.tensor.shape.rank() == 2);
   const Shape& shape = source.tensor.shape;
   const bool is_vector = shape.rank() == 1;
+  const Plane plane = is_vector ? Plane::kF32 : plane_for(source.tensor.type);
+  const bool converts = is_vector || (!raw_type_of(source.tensor.type) && !is_dense_type(source.tensor.type));
   DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer,
                           DeviceBuffer::allocate(context_, device_bytes(source), source.name));
   const MatrixView matrix{buffer.as<const uint8_t>(), is_vector ? shape[0] : shape.n_rows(),
                           is_vector ? 1 : shape.row_elements(), plane, 0};
-  const Status queued = converts || is_vector ? upload_converted(source, matrix, buffer)
-                                              : upload_matrix(source, matrix, buffer);
+  const Status queued =
+      converts ? upload_converted(source, matrix, buffer) : upload_matrix(source, matrix, buffer);
   if (!queued.is_ok()) {
     readers_->drop();  // before the memory that they write to goes
     return queued;

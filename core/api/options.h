@@ -25,16 +25,21 @@ Result<Options> read_options(const Options* given, void (*init)(Options*), const
   return options;
 }
 
-// As much of a result as the caller's struct has room for, likewise.
+// Whether a result can be written to the caller's struct: asked before the work.
 template <typename Struct>
-Status write_result(Struct result, Struct* out, const char* name) {
-  const uint32_t size = out->struct_size;
+Status check_result(const Struct* out, const char* name) {
   constexpr uint32_t kLeast = 2 * sizeof(uint32_t);
-  if (size < kLeast || size > sizeof(Struct))
-    return Status::invalid(name, ".struct_size is ", size, ", expected ", kLeast, "..", sizeof(Struct));
-  result.struct_size = size;
-  std::memcpy(static_cast<void*>(out), &result, size);
+  if (out->struct_size < kLeast || out->struct_size > sizeof(Struct))
+    return Status::invalid(name, ".struct_size is ", out->struct_size, ", expected ", kLeast, "..",
+                           sizeof(Struct));
   return Status::ok();
+}
+
+// As much of the result as the caller's struct, which was checked, has room for.
+template <typename Struct>
+void write_result(Struct result, Struct* out) {
+  result.struct_size = out->struct_size;
+  std::memcpy(static_cast<void*>(out), &result, result.struct_size);
 }
 
 Log make_log(dunlin_log_fn log, void* user_data);

@@ -172,6 +172,22 @@ TEST_CASE("verification finds no divergence, and says which node is worst") {
   CHECK(report.find("\"same_argmax\": true") != std::string::npos);
 }
 
+TEST_CASE("ceilings fill as much of the struct as the caller's header knew") {
+  const dunlin::Model model(kModel);
+  dunlin::Engine engine(model, dunlin::engine_options());
+  dunlin_roofline roofline{};
+  roofline.struct_size = offsetof(dunlin_roofline, upload_gb_s);
+  roofline.upload_gb_s = -1;
+  CHECK(dunlin_engine_measure_roofline(engine.get(), &roofline) == DUNLIN_OK);
+  CHECK(roofline.upload_gb_s == -1);
+  CHECK(roofline.struct_size == offsetof(dunlin_roofline, upload_gb_s));
+  for (const uint32_t size : {uint32_t(0), uint32_t(sizeof roofline + 8)}) {
+    roofline.struct_size = size;
+    CHECK(dunlin_engine_measure_roofline(engine.get(), &roofline) == DUNLIN_INVALID_ARGUMENT);
+    CHECK(error().find("dunlin_roofline.struct_size") != std::string::npos);
+  }
+}
+
 TEST_CASE("a step's profile is JSON, and one that does not fit is refused") {
   const dunlin::Model model(kModel);
   dunlin_engine_options options = dunlin::engine_options();

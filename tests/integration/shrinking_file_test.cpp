@@ -1,5 +1,5 @@
-// A model file that shrinks or goes away between opening and loading: an error that names it, on every
-// device, and never a signal.
+// Loads that end early, because the file shrinks or goes away between opening and loading, or because the
+// caller stops them: an error that says so, on every device, and never a signal.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -58,6 +58,22 @@ TEST_CASE("a SafeTensors file that shrinks before its weights are read is an err
     const auto model = open_copy(directory.path());
     std::filesystem::resize_file(weights, size / 2);
     check_shrunk(weights, device, model);
+  }
+}
+
+TEST_CASE("a load that is stopped leaves nothing behind that the next one meets", "[engine]") {
+  const auto model = open_copy(kFairyGguf);
+  for (const std::string& device : device_ids()) {
+    INFO(device);
+    EngineOptions options;
+    options.device = device;
+    for (const uint64_t part : {uint64_t(1000), uint64_t(2)}) {
+      const auto stop = [&](uint64_t done, uint64_t total) { return done < total / part; };
+      const auto stopped = Engine::create(model, test_registry(), options, Log(), stop);
+      REQUIRE_FALSE(stopped.is_ok());
+      CHECK(stopped.status().code() == StatusCode::kCancelled);
+    }
+    CHECK(load(model, device).is_ok());
   }
 }
 
