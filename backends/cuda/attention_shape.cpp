@@ -51,9 +51,11 @@ AttentionShape shape_attention(const AttentionAttrs& attrs, const KvView& kv, in
   if (choice.decode.function != nullptr && group <= kMaxGroup) {
     shape.decode = group <= 8 ? choice.decode : choice.decode16;
     shape.n_splits = std::clamp(limits.n_sm / attrs.n_head_kv, 1, kMaxAttentionSplits);
+    // Decoding steps have a row a sequence.
+    const int32_t n_decode_rows = std::min(n_rows, n_sequences);
     // A CTA takes more than one range where there are enough CTAs anyway.
-    const int32_t ctas = std::clamp(limits.n_sm / (attrs.n_head_kv * n_rows), 1, shape.n_splits);
-    shape.decode_grid = {uint32_t(attrs.n_head_kv), uint32_t(ctas), rows};
+    const int32_t ctas = std::clamp(limits.n_sm / (attrs.n_head_kv * n_decode_rows), 1, shape.n_splits);
+    shape.decode_grid = {uint32_t(attrs.n_head_kv), uint32_t(ctas), uint32_t(n_decode_rows)};
     shape.decode_shared_bytes = uint32_t(attn_decode_shared_bytes(group, head_dim));
   }
   shape.append_grid = {rows, uint32_t((attrs.n_head + 2 * attrs.n_head_kv + 3) / 4)};

@@ -39,11 +39,12 @@ class CudaDevice final : public Device {
     return can_lower(graph, node, why);
   }
   uint64_t weight_bytes(const WeightSource& source) const override { return device_bytes(source); }
+  Status begin_uploads(std::span<const WeightSource> sources) override {
+    DUNLIN_RETURN_IF_ERROR(open_uploader());
+    return uploader_->reserve(sources);
+  }
   Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) override {
-    DUNLIN_RETURN_IF_ERROR(context_->make_current());
-    if (uploader_ == nullptr) {
-      DUNLIN_ASSIGN_OR_RETURN(uploader_, WeightUploader::create(*context_, *kernels_));
-    }
+    DUNLIN_RETURN_IF_ERROR(open_uploader());
     auto weight = uploader_->upload(source);
     if (!weight.is_ok()) uploader_.reset();  // it takes nothing more
     return weight;
@@ -78,6 +79,13 @@ class CudaDevice final : public Device {
   }
 
  private:
+  Status open_uploader() {
+    DUNLIN_RETURN_IF_ERROR(context_->make_current());
+    if (uploader_ != nullptr) return Status::ok();
+    DUNLIN_ASSIGN_OR_RETURN(uploader_, WeightUploader::create(*context_, *kernels_));
+    return Status::ok();
+  }
+
   DeviceInfo info_;
   bool use_graph_ = true;
   // In this order: all the rest goes before the context.

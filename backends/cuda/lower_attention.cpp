@@ -33,7 +33,7 @@ Status Lowering::lower_attention(size_t index) {
   p.n_splits = shape.n_splits;
   p.patience = options_.may_wait ? kPatienceCycles : 0;
   if (shape.decode.function != nullptr)
-    DUNLIN_RETURN_IF_ERROR(attention_scratch(p, attrs, shape.decode_grid.y));
+    DUNLIN_RETURN_IF_ERROR(attention_scratch(p, attrs, shape.decode_grid));
   const auto with_cost = [&](Launch launch) {
     launch.window = attrs.window;
     launch.kv_bytes_per_position = int64_t(p.kv.n_head_kv) * p.kv.head_bytes / kKvBlockTokens;
@@ -77,9 +77,9 @@ Status Lowering::rotation_table(const AttentionFusion& fusion, AttentionParams& 
   return Status::ok();
 }
 
-// Layers run one after the other: all share one set of partial results. n_ctas: of a kv head.
-Status Lowering::attention_scratch(AttentionParams& p, const AttentionAttrs& attrs, uint32_t n_ctas) {
-  const auto heads = uint64_t(graph_.capacity.n_rows) * uint64_t(attrs.n_head_kv);
+// Layers run one after the other: all share one set of partial results.
+Status Lowering::attention_scratch(AttentionParams& p, const AttentionAttrs& attrs, const Grid& grid) {
+  const uint64_t heads = uint64_t(grid.x) * grid.z;
   const uint64_t outputs = uint64_t(attrs.n_head / attrs.n_head_kv) * uint64_t(attrs.head_dim);
   if (ranges_.outputs == nullptr) {
     const uint64_t n_quads = heads * uint64_t(p.n_splits) * outputs / 4;
@@ -92,7 +92,7 @@ Status Lowering::attention_scratch(AttentionParams& p, const AttentionAttrs& att
     ranges_.gone = gone->as<uint32_t>();
   }
   p.range_outputs = ranges_.outputs, p.range_weights = ranges_.weights, p.gone = ranges_.gone;
-  if (n_ctas == 1) return Status::ok();
+  if (grid.y == 1) return Status::ok();
   if (plan_.meetings.size() == 0) {
     const auto is_attention = [](const Node& node) { return node.op == OpKind::kAttention; };
     const auto n = uint64_t(std::ranges::count_if(graph_.nodes, is_attention)) * heads;

@@ -111,7 +111,7 @@ class Lowering {
   Result<DeviceBuffer*> scratch(uint64_t bytes, const char* what);
   Result<const float*> device_copy(const std::vector<float>& values, const char* what);
   Status inv_freq(ValueId constant, const float*& out);
-  Status attention_scratch(AttentionParams& p, const AttentionAttrs& attrs, uint32_t n_ctas);
+  Status attention_scratch(AttentionParams& p, const AttentionAttrs& attrs, const Grid& grid);
   // Memory of kUnwritten words: ops/range_merge.cuh.
   Result<DeviceBuffer*> unwritten(uint64_t bytes);
 

@@ -99,14 +99,14 @@ Status UploadReaders::prepare(Tools& tools) const {
   DUNLIN_RETURN_IF_ERROR(context_.make_current());
   DUNLIN_RETURN_IF_ERROR(
       context_.check(d.cuStreamCreate(&tools.stream, CU_STREAM_NON_BLOCKING), "creating a stream"));
-  DUNLIN_ASSIGN_OR_RETURN(tools.host, PinnedBuffer::allocate(context_, 2 * kStageBytes, "loading"));
+  DUNLIN_ASSIGN_OR_RETURN(tools.host, StagingBlock::allocate(context_, 2 * kStageBytes, "loading"));
   DUNLIN_ASSIGN_OR_RETURN(tools.device, DeviceBuffer::allocate(context_, 2 * kStageBytes, "loading"));
   for (size_t i = 0; i < 2; ++i) {
     Stage& stage = tools.stages[i];
     stage.host = tools.host.data() + i * kStageBytes;
     stage.device = tools.device.address() + i * kStageBytes;
     DUNLIN_RETURN_IF_ERROR(
-        context_.check(d.cuEventCreate(&stage.done, CU_EVENT_DISABLE_TIMING), "creating an event"));
+        context_.check(d.cuEventCreate(&stage.copied, CU_EVENT_DISABLE_TIMING), "creating an event"));
   }
   return Status::ok();
 }
@@ -118,25 +118,23 @@ void UploadReaders::discard(Tools& tools) const {
     (void)d.cuStreamDestroy(tools.stream);
   }
   for (Stage& stage : tools.stages)
-    if (stage.done != nullptr) (void)d.cuEventDestroy(stage.done);
+    if (stage.copied != nullptr) (void)d.cuEventDestroy(stage.copied);
 }
 
 Status UploadReaders::run(const UploadJob& job, CUstream stream, Stage& stage) const {
   const Driver& d = context_.driver();
   const std::string what = str_cat("uploading '", job.name, "'");
-  if (stage.in_use) DUNLIN_RETURN_IF_ERROR(context_.check(d.cuEventSynchronize(stage.done), what));
+  if (stage.in_use) DUNLIN_RETURN_IF_ERROR(context_.check(d.cuEventSynchronize(stage.copied), what));
   DUNLIN_RETURN_IF_ERROR(job.read(stage.host));
   const CUdeviceptr to = job.pack ? stage.device : job.to;
   stage.in_use = true;
   DUNLIN_RETURN_IF_ERROR(context_.check(d.cuMemcpyHtoDAsync(to, stage.host, job.bytes, stream), what));
-  if (job.pack) {
-    PackParams p = *job.pack;
-    p.rows = reinterpret_cast<const uint8_t*>(stage.device);
-    const auto grid = uint32_t((int64_t(p.n_strips) * p.n_tiles + 7) / 8);
-    DUNLIN_RETURN_IF_ERROR(
-        make_launch(kernels_.pack_strips, job.name, {grid}, 256, p).run_on(context_, stream));
-  }
-  return context_.check(d.cuEventRecord(stage.done, stream), what);
+  DUNLIN_RETURN_IF_ERROR(context_.check(d.cuEventRecord(stage.copied, stream), what));
+  if (!job.pack) return Status::ok();
+  PackParams p = *job.pack;
+  p.rows = reinterpret_cast<const uint8_t*>(stage.device);
+  const auto grid = uint32_t((int64_t(p.n_strips) * p.n_tiles + 7) / 8);
+  return make_launch(kernels_.pack_strips, job.name, {grid}, 256, p).run_on(context_, stream);
 }
 
 }  // namespace dunlin::cuda

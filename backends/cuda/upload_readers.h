@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "backends/cuda/kernels.h"
+#include "backends/cuda/staging_block.h"
 
 namespace dunlin::cuda {
 
@@ -29,7 +30,7 @@ struct UploadJob {
 
 class UploadReaders {
  public:
-  static constexpr uint64_t kStageBytes = uint64_t(2) << 20;
+  static constexpr uint64_t kStageBytes = uint64_t(4) << 20;
 
   static Result<std::unique_ptr<UploadReaders>> create(const Context& context, const Kernels& kernels);
   ~UploadReaders() { drop(); }
@@ -44,13 +45,13 @@ class UploadReaders {
  private:
   struct Stage {
     uint8_t* host = nullptr;
-    CUdeviceptr device = 0;
-    CUevent done = nullptr;
+    CUdeviceptr device = 0;    // the stream's order keeps one copy from overtaking another's packing
+    CUevent copied = nullptr;  // host may be filled again
     bool in_use = false;
   };
   // What a reader's thread makes for itself: pinning memory takes long, and they do it side by side.
   struct Tools {
-    PinnedBuffer host;
+    StagingBlock host;
     DeviceBuffer device;
     CUstream stream = nullptr;
     Stage stages[2];

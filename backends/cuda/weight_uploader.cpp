@@ -33,6 +33,12 @@ bool is_dense_type(DType type) {
   return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16;
 }
 
+// What cuMemAlloc() aligns to, too.
+uint64_t aligned(uint64_t bytes) {
+  constexpr uint64_t kAlignment = 256;
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<WeightUploader>> WeightUploader::create(const Context& context,
@@ -41,26 +47,45 @@ Result<std::unique_ptr<WeightUploader>> WeightUploader::create(const Context& co
   return std::unique_ptr<WeightUploader>(new WeightUploader(context, std::move(readers)));
 }
 
+Status WeightUploader::reserve(std::span<const WeightSource> sources) {
+  uint64_t bytes = 0;
+  for (const WeightSource& source : sources) bytes += aligned(device_bytes(source));
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer, DeviceBuffer::allocate(context_, bytes, "weights"));
+  reserved_ = std::make_shared<const DeviceBuffer>(std::move(buffer));
+  n_taken_ = 0;
+  return Status::ok();
+}
+
+Result<WeightMemory> WeightUploader::take(uint64_t bytes, const std::string& name) {
+  if (reserved_ != nullptr && bytes <= reserved_->size() - n_taken_) {
+    const CUdeviceptr address = reserved_->address() + n_taken_;
+    n_taken_ += std::min(aligned(bytes), reserved_->size() - n_taken_);
+    return WeightMemory{reserved_, address, bytes};
+  }
+  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer, DeviceBuffer::allocate(context_, bytes, name));
+  const CUdeviceptr address = buffer.address();
+  return WeightMemory{std::make_shared<const DeviceBuffer>(std::move(buffer)), address, bytes};
+}
+
 Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload(const WeightSource& source) {
   const Shape& shape = source.tensor.shape;
   const bool is_vector = shape.rank() == 1;
   const Plane plane = is_vector ? Plane::kF32 : plane_for(source.tensor.type);
   const bool converts = is_vector || (!raw_type_of(source.tensor.type) && !is_dense_type(source.tensor.type));
-  DUNLIN_ASSIGN_OR_RETURN(DeviceBuffer buffer,
-                          DeviceBuffer::allocate(context_, device_bytes(source), source.name));
-  const MatrixView matrix{buffer.as<const uint8_t>(), is_vector ? shape[0] : shape.n_rows(),
+  DUNLIN_ASSIGN_OR_RETURN(WeightMemory memory, take(device_bytes(source), source.name));
+  const MatrixView matrix{memory.as<const uint8_t>(), is_vector ? shape[0] : shape.n_rows(),
                           is_vector ? 1 : shape.row_elements(), plane, 0};
   const Status queued =
-      converts ? upload_converted(source, matrix, buffer) : upload_matrix(source, matrix, buffer);
+      converts ? upload_converted(source, matrix, memory) : upload_matrix(source, matrix, memory);
   if (!queued.is_ok()) {
     readers_->drop();  // before the memory that they write to goes
     return queued;
   }
-  return std::unique_ptr<DeviceWeight>(std::make_unique<CudaWeight>(std::move(buffer), matrix));
+  return std::unique_ptr<DeviceWeight>(std::make_unique<CudaWeight>(std::move(memory), matrix));
 }
 
 Status WeightUploader::upload_matrix(const WeightSource& source, const MatrixView& matrix,
-                                     const DeviceBuffer& buffer) {
+                                     const WeightMemory& memory) {
   const uint64_t row = source.tensor.row_bytes();
   const std::optional<RawType> raw = raw_type_of(source.tensor.type);
   const int64_t granule = raw ? kStripRows : 1;
@@ -75,11 +100,11 @@ Status WeightUploader::upload_matrix(const WeightSource& source, const MatrixVie
     job.name = source.name;
     job.bytes = uint64_t(n_rows) * row;
     job.read = [shared, first, n_rows](uint8_t* out) { return shared->read_rows(first, n_rows, out); };
-    job.to = buffer.address() + uint64_t(first) * row;
+    job.to = memory.address + uint64_t(first) * row;
     if (raw) {
       PackParams& p = job.pack.emplace();
       p.out =
-          buffer.as<uint8_t>(uint64_t(first / kStripRows) * uint64_t(strip_bytes(matrix.plane, matrix.k)));
+          memory.as<uint8_t>(uint64_t(first / kStripRows) * uint64_t(strip_bytes(matrix.plane, matrix.k)));
       p.row_bytes = int64_t(row), p.k = matrix.k;
       p.n_rows = int32_t(n_rows), p.n_strips = int32_t((n_rows + kStripRows - 1) / kStripRows);
       p.n_tiles = n_tiles(matrix.plane, matrix.k);
@@ -91,7 +116,7 @@ Status WeightUploader::upload_matrix(const WeightSource& source, const MatrixVie
 }
 
 Status WeightUploader::upload_converted(const WeightSource& source, const MatrixView& matrix,
-                                        const DeviceBuffer& buffer) {
+                                        const WeightMemory& memory) {
   const int64_t n = matrix.n, k = matrix.k;
   std::vector<uint8_t> blocks(size_t(source.tensor.bytes()));
   DUNLIN_RETURN_IF_ERROR(source.tensor.read(0, blocks));
@@ -103,7 +128,7 @@ Status WeightUploader::upload_converted(const WeightSource& source, const Matrix
       std::copy_n(values.begin() + source.row_order[size_t(r)] * k, k, ordered.begin() + r * k);
     values = std::move(ordered);
   }
-  const auto bytes = std::make_shared<std::vector<uint8_t>>(buffer.size());
+  const auto bytes = std::make_shared<std::vector<uint8_t>>(memory.size);
   quant_format(matrix.plane == Plane::kF16 ? DType::kF16 : DType::kF32)
       .quantize(values.data(), bytes->data(), uint64_t(n * k));
   for (uint64_t at = 0; at < bytes->size(); at += UploadReaders::kStageBytes) {
@@ -114,7 +139,7 @@ Status WeightUploader::upload_converted(const WeightSource& source, const Matrix
       std::memcpy(out, bytes->data() + at, size);
       return Status::ok();
     };
-    job.to = buffer.address() + at;
+    job.to = memory.address + at;
     DUNLIN_RETURN_IF_ERROR(readers_->add(std::move(job)));
   }
   return Status::ok();

@@ -2,6 +2,8 @@
 // behind upload(); finish() waits for them.
 #pragma once
 
+#include <span>
+
 #include "backends/cuda/upload_readers.h"
 #include "backends/cuda/weight.h"
 
@@ -11,6 +13,9 @@ class WeightUploader {
  public:
   static Result<std::unique_ptr<WeightUploader>> create(const Context& context, const Kernels& kernels);
 
+  // Takes memory for all of them: one large allocation takes less time than hundreds, which also hold up the
+  // readers' calls of the driver.
+  Status reserve(std::span<const WeightSource> sources);
   // What the source reads from must stay until finish() or the end of the uploader.
   Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source);
   // Nothing is uploaded afterwards.
@@ -19,12 +24,16 @@ class WeightUploader {
  private:
   WeightUploader(const Context& context, std::unique_ptr<UploadReaders> readers)
       : context_(context), readers_(std::move(readers)) {}
-  Status upload_matrix(const WeightSource& source, const MatrixView& matrix, const DeviceBuffer& buffer);
+  // Of what was reserved, if as much is left.
+  Result<WeightMemory> take(uint64_t bytes, const std::string& name);
+  Status upload_matrix(const WeightSource& source, const MatrixView& matrix, const WeightMemory& memory);
   // f32 values, converted on the host: vectors, and types without a plane.
-  Status upload_converted(const WeightSource& source, const MatrixView& matrix, const DeviceBuffer& buffer);
+  Status upload_converted(const WeightSource& source, const MatrixView& matrix, const WeightMemory& memory);
 
   const Context& context_;
-  std::unique_ptr<UploadReaders> readers_;
+  std::shared_ptr<const DeviceBuffer> reserved_;
+  uint64_t n_taken_ = 0;                    // bytes of reserved_
+  std::unique_ptr<UploadReaders> readers_;  // goes first: they write to it
 };
 
 }  // namespace dunlin::cuda

@@ -182,6 +182,9 @@ class Device {
   virtual bool supports(const Graph& graph, const Node& node, std::string* why) const = 0;
   // bytes that upload() will need on the device for this weight.
   virtual uint64_t weight_bytes(const WeightSource& source) const = 0;
+  // May be called before the first upload of a model, with all that will be uploaded: a device may take the
+  // memory for all of them at once.
+  virtual Status begin_uploads(std::span<const WeightSource> sources) { return Status::ok(); }
   virtual Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) = 0;
   // Called behind the last upload of a model, while all its weights live: waits for what upload() left to be
   // done. Also the time to write a pack cache; what goes wrong there costs only the next start, so it is

@@ -30,9 +30,11 @@ WeightSource describe(const Graph& graph, const WeightTable& table, size_t index
 
 Status WeightStore::upload_all(const Graph& graph, const WeightTable& table, Device& device,
                                const LoadProgress& progress) {
+  std::vector<WeightSource> sources;
+  for (size_t i = 0; i < graph.weight_names.size(); ++i) sources.push_back(describe(graph, table, i));
+  DUNLIN_RETURN_IF_ERROR(device.begin_uploads(sources));
   uint64_t done = 0;
-  for (size_t i = 0; i < graph.weight_names.size(); ++i) {
-    const WeightSource source = describe(graph, table, i);
+  for (const WeightSource& source : sources) {
     DUNLIN_ASSIGN_OR_RETURN(auto weight, device.upload(source));
     weights_.push_back(std::move(weight));
     done += source.tensor.bytes();

@@ -111,6 +111,18 @@ void add_row_cases(std::vector<OpCase>& cases) {
                    [](GraphBuilder& g) { return g.gather_logit_rows("rows", ops::input(g, 19)); }});
 }
 
+OpCase attention_case(const ops::AttentionShape& s, int32_t n_rot, KvType type) {
+  OpCase c;
+  c.name = str_cat("attention heads=", s.n_head, "/", s.n_head_kv, " head_dim=", s.head_dim,
+                   " window=", s.window, " n_rot=", n_rot, " norms=", s.norms, " kv=", kv_type_name(type));
+  c.nmse = ops::attention_nmse(type);
+  c.kv = {type, 1, s.n_head_kv, s.head_dim};
+  c.build = [s, n_rot](GraphBuilder& g) {
+    return ops::attention(g, ops::input(g, ops::kKeyInputWidth), s, n_rot, "a");
+  };
+  return c;
+}
+
 void add_attention_cases(std::vector<OpCase>& cases) {
   constexpr ops::AttentionShape kShapes[] = {
       {4, 4, 16, 0}, {4, 1, 64, 0}, {6, 2, 80, 0}, {8, 1, 128, 0}, {4, 2, 64, 20}};
@@ -118,19 +130,35 @@ void add_attention_cases(std::vector<OpCase>& cases) {
   const std::vector<std::vector<CaseChunk>> steps = {
       {{0, 100}}, {{0, 1}, {1, 50}}, {{0, 40}, {1, 1}, {2, 3}}, {{2, 1}}, {{0, 1}, {1, 1}, {2, 1}},
       {{1, 150}}, {{0, 1}}};
-  for (const ops::AttentionShape& s : kShapes) {
-    for (const KvType type : {KvType::kF16, KvType::kQ8_0, KvType::kFp8}) {
-      OpCase c;
-      c.name = str_cat("attention heads=", s.n_head, "/", s.n_head_kv, " head_dim=", s.head_dim,
-                       " window=", s.window, " kv=", kv_type_name(type));
-      c.nmse = ops::attention_nmse(type);
-      c.steps = steps;
-      c.kv = {type, 1, s.n_head_kv, s.head_dim};
-      c.build = [s](GraphBuilder& g) {
-        return ops::attention(g, ops::input(g, ops::kKeyInputWidth), s, 0, "a");
-      };
-      cases.push_back(std::move(c));
-    }
+  const auto add = [&](const ops::AttentionShape& s, int32_t n_rot, KvType type) {
+    cases.push_back(attention_case(s, n_rot, type));
+    cases.back().steps = steps;
+  };
+  constexpr KvType kKvTypes[] = {KvType::kF16, KvType::kQ8_0, KvType::kFp8};
+  for (const ops::AttentionShape& s : kShapes)
+    for (const KvType type : kKvTypes) add(s, 0, type);
+  // As models have it, so that a device may do it all at once; groups of up to 16 heads.
+  for (const KvType type : kKvTypes) {
+    add({.n_head = 4, .n_head_kv = 2, .head_dim = 64, .window = 0, .scale = 0.5f, .norms = true}, 64, type);
+    add({.n_head = 11, .n_head_kv = 1, .head_dim = 128, .window = 0}, 128, type);
+  }
+}
+
+// So long that a device may cut a sequence into many parts and put their results together, alone and beside
+// so many others that it may do this otherwise.
+void add_long_attention_cases(std::vector<OpCase>& cases) {
+  constexpr int32_t kMany = 9;
+  std::vector<std::vector<CaseChunk>> steps = rows({150, 150, 1, 150, 150, 150, 150, 150, 1, 150, 1});
+  std::vector<CaseChunk>& all = steps.emplace_back();
+  for (int32_t i = 0; i < kMany; ++i) all.push_back({i, 1});
+  for (const auto& [s, type] : {std::pair<ops::AttentionShape, KvType>{{7, 1, 128, 0}, KvType::kF16},
+                                {{16, 1, 64, 0}, KvType::kQ8_0},
+                                {{4, 2, 128, 900}, KvType::kFp8},
+                                {{8, 8, 64, 0}, KvType::kF16}}) {
+    OpCase& c = cases.emplace_back(attention_case(s, s.head_dim, type));
+    c.name = str_cat("long ", c.name);
+    c.steps = steps;
+    c.context = 1300, c.n_sequences = kMany;
   }
 }
 
@@ -143,6 +171,29 @@ std::vector<OpCase> all_cases() {
   add_wide_cases(cases);
   add_fused_cases(cases);
   add_attention_cases(cases);
+  add_long_attention_cases(cases);
+  return cases;
+}
+
+std::vector<OpCase> prompt_cases() {
+  std::vector<OpCase> cases;
+  constexpr int64_t kWidth = 512;
+  for (const int64_t n : {300, 1000, 1500, 3200}) {
+    OpCase& linear = cases.emplace_back();
+    linear.name = str_cat("linear n=", n);
+    linear.build = [n](GraphBuilder& g) {
+      return g.linear("y", ops::input(g, kWidth), g.weight("w", DType::kQ4_K, {n, kWidth}),
+                      g.weight("b", DType::kF32, {n}));
+    };
+    OpCase& glu = cases.emplace_back();
+    glu.name = str_cat("glu n=", n / 2);
+    glu.build = [n](GraphBuilder& g) {
+      const ValueId x = ops::input(g, kWidth);
+      return g.glu("h", g.linear("gate", x, g.weight("gate", DType::kQ4_K, {n / 2, kWidth})),
+                   g.linear("up", x, g.weight("up", DType::kQ6_K, {n / 2, kWidth})), {});
+    };
+  }
+  for (OpCase& c : cases) c.nmse = ops::kInt8Nmse, c.steps = rows({70, 150}), c.kv = kSmallKv;
   return cases;
 }
 

@@ -1,6 +1,7 @@
 // Every op on every device of this machine against the reference.
 #include <catch2/catch.hpp>
 #include <iostream>
+#include <map>
 
 #include "backends/builtin.h"
 #include "tests/conformance/op_case.h"
@@ -25,32 +26,47 @@ double tolerance(const OpCase& c, const DeviceInfo& info) {
   return info.kind == DeviceKind::kGpu ? std::max(c.nmse, ops::kGpuF16Nmse) : c.nmse;
 }
 
+struct OpenDevice {
+  DeviceInfo info;
+  std::unique_ptr<Device> device;
+};
+
+// All of this machine but the reference.
+std::vector<OpenDevice> open_devices(const Registry& registry) {
+  std::vector<OpenDevice> devices;
+  for (const DeviceInfo& info : registry.enumerate())
+    if (info.id != "reference") devices.push_back({info, open_device(registry, info.id, 2)});
+  return devices;
+}
+
+// From a plan for steps of so many rows.
+void check_case(const OpCase& c, int32_t n_rows, Device& reference, const std::vector<OpenDevice>& devices) {
+  const std::vector<float> expected = run_case(c, reference, n_rows);
+  for (const auto& [info, device] : devices) {
+    INFO(c.name << " on " << info.id << ", " << n_rows << " rows");
+    // A NaN compares false.
+    CHECK(ops::nmse(run_case(c, *device, n_rows), expected) <= tolerance(c, info));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("every op on every device agrees with the reference") {
   const Registry registry = make_builtin_registry();
   const auto reference = open_device(registry, "reference", 1);
-  for (const DeviceInfo& info : registry.enumerate()) {
-    const auto device = open_device(registry, info.id, 2);
-    for (const OpCase& c : all_cases()) {
-      INFO(c.name << " on " << info.id);
-      // A NaN compares false.
-      CHECK(ops::nmse(run_case(c, *device), run_case(c, *reference)) <= tolerance(c, info));
-    }
-  }
+  const auto devices = open_devices(registry);
+  for (const OpCase& c : all_cases()) check_case(c, kCaseRows, *reference, devices);
 }
 
 TEST_CASE("a plan for one row agrees with the reference") {
   const Registry registry = make_builtin_registry();
   const auto reference = open_device(registry, "reference", 1);
-  for (const DeviceInfo& info : registry.enumerate()) {
-    const auto device = open_device(registry, info.id, 2);
-    for (OpCase c : all_cases()) {
-      INFO(c.name << " on " << info.id);
-      // Over a block's border where the case has a cache, over three steps where it has none.
-      c.steps.assign(c.name.starts_with("attention") ? 70 : 3, {{0, 1}});
-      CHECK(ops::nmse(run_case(c, *device, 1), run_case(c, *reference, 1)) <= tolerance(c, info));
-    }
+  const auto devices = open_devices(registry);
+  for (OpCase c : all_cases()) {
+    if (c.name.starts_with("long")) continue;
+    // Over a block's border where the case has a cache, over three steps where it has none.
+    c.steps.assign(c.name.starts_with("attention") ? 70 : 3, {{0, 1}});
+    check_case(c, 1, *reference, devices);
   }
 }
 
@@ -58,18 +74,24 @@ TEST_CASE("a plan for one row agrees with the reference") {
 TEST_CASE("plans of every bucket agree with the reference") {
   const Registry registry = make_builtin_registry();
   const auto reference = open_device(registry, "reference", 1);
-  for (const DeviceInfo& info : registry.enumerate()) {
-    const auto device = open_device(registry, info.id, 2);
-    for (const int32_t n_rows : device->bucket_rows()) {
-      if (n_rows == 1) continue;  // above
-      for (OpCase c : all_cases()) {
-        if (c.name.starts_with("attention")) continue;
-        INFO(c.name << " on " << info.id << ", " << n_rows << " rows");
-        c.steps = {{{0, n_rows}}, {{0, 1}}, {{0, n_rows / 2 + 1}}};
-        CHECK(ops::nmse(run_case(c, *device, n_rows), run_case(c, *reference, n_rows)) <= tolerance(c, info));
-      }
+  std::map<int32_t, std::vector<OpenDevice>> by_rows;
+  for (OpenDevice& d : open_devices(registry))
+    for (const int32_t n_rows : d.device->bucket_rows())
+      if (n_rows > 1) by_rows[n_rows].push_back({d.info, open_device(registry, d.info.id, 2)});
+  for (const auto& [n_rows, devices] : by_rows) {
+    for (OpCase c : all_cases()) {
+      if (c.name.starts_with("long")) continue;
+      c.steps = {{{0, n_rows}}, {{0, 1}}, {{0, n_rows / 2 + 1}}, {{0, 1}, {1, 1}, {2, 1}}};
+      check_case(c, n_rows, *reference, devices);
     }
   }
+}
+
+TEST_CASE("plans for long prompts agree with the reference") {
+  const Registry registry = make_builtin_registry();
+  const auto reference = open_device(registry, "reference", 1);
+  const auto devices = open_devices(registry);
+  for (const OpCase& c : prompt_cases()) check_case(c, kPromptRows, *reference, devices);
 }
 
 TEST_CASE("results do not depend on the number of threads") {

@@ -25,9 +25,10 @@ Graph build_graph(const OpCase& op_case, int32_t n_rows, const Device& device) {
 // The steps of a case as a device sees them; tokens are a fixed random sequence.
 class CaseSteps {
  public:
-  CaseSteps(Device& device, int32_t n_rows)
-      : n_blocks_((kCaseContext + device.kv_block_tokens() - 1) / device.kv_block_tokens()),
-        inputs_({n_rows, n_rows, kCaseSequences, n_blocks_}) {}
+  CaseSteps(const OpCase& op_case, Device& device, int32_t n_rows)
+      : n_sequences_(op_case.n_sequences),
+        n_blocks_((op_case.context + device.kv_block_tokens() - 1) / device.kv_block_tokens()),
+        inputs_({n_rows, n_rows, n_sequences_, n_blocks_}) {}
 
   const StepInputs& next(const std::vector<CaseChunk>& chunks) {
     inputs_.clear();
@@ -36,7 +37,7 @@ class CaseSteps {
           blocks(static_cast<size_t>(n_blocks_));
       for (int32_t& t : tokens) t = int32_t(random_() % uint64_t(ops::kCaseTokens));
       // Blocks of a sequence are not adjacent: n_sequences apart.
-      for (int32_t b = 0; b < n_blocks_; ++b) blocks[size_t(b)] = b * kCaseSequences + chunk.sequence;
+      for (int32_t b = 0; b < n_blocks_; ++b) blocks[size_t(b)] = b * n_sequences_ + chunk.sequence;
       const int32_t row = inputs_.n_rows();
       REQUIRE(inputs_.add_sequence(tokens, lengths_[chunk.sequence], blocks));
       for (int32_t t = 0; t < chunk.n_tokens; ++t) REQUIRE(inputs_.want_logits(row + t));
@@ -47,7 +48,7 @@ class CaseSteps {
   int32_t n_blocks() const { return n_blocks_; }
 
  private:
-  int32_t n_blocks_;
+  int32_t n_sequences_, n_blocks_;
   StepInputs inputs_;
   std::map<int32_t, int32_t> lengths_;
   std::mt19937_64 random_{99};
@@ -60,10 +61,11 @@ std::vector<float> run_case(const OpCase& op_case, Device& device, int32_t n_row
   const auto weights = ops::upload_random_weights(graph, device);
   INFO((weights.is_ok() ? "" : weights.message()));
   REQUIRE(weights.is_ok());
-  CaseSteps steps(device, n_rows);
-  auto cache = device.create_kv_cache(op_case.kv, steps.n_blocks() * kCaseSequences);
+  CaseSteps steps(op_case, device, n_rows);
+  auto cache = device.create_kv_cache(op_case.kv, steps.n_blocks() * op_case.n_sequences);
   REQUIRE(cache.is_ok());
-  auto plan = device.compile(graph, {weights->bindings, cache->get(), steps.n_blocks()}, {});
+  auto plan =
+      device.compile(graph, {weights->bindings, cache->get(), steps.n_blocks(), op_case.n_sequences}, {});
   INFO((plan.is_ok() ? "" : plan.message()));
   REQUIRE(plan.is_ok());
   std::vector<float> out;

@@ -23,13 +23,15 @@ struct OpCase {
   std::vector<std::vector<CaseChunk>> steps = {{{0, 5}}};
   KvSpec kv = {KvType::kF16, 1, 1, 16};
   std::function<ValueId(GraphBuilder&)> build;  // returns the output, a row per token
+  int32_t context = 300;                        // positions of a sequence
+  int32_t n_sequences = 3;
 };
-
-inline constexpr int32_t kCaseContext = 300;  // positions of a sequence
-inline constexpr int32_t kCaseSequences = 3;
 
 // The cases of every op, with odd and prime shapes and every weight type.
 std::vector<OpCase> all_cases();
+// For plans of kPromptRows: matrices of so many columns that a device may cut them in different ways.
+std::vector<OpCase> prompt_cases();
+inline constexpr int32_t kPromptRows = 2048;
 
 // The output rows of all steps, one after the other, from a plan for steps of so many rows. Fails the test on
 // an error.

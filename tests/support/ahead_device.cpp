@@ -87,6 +87,9 @@ class AheadDevice final : public Device {
   Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) override {
     return device_->upload(source);
   }
+  Status begin_uploads(std::span<const WeightSource> sources) override {
+    return device_->begin_uploads(sources);
+  }
   Status finish_uploads() override { return device_->finish_uploads(); }
   void drop_uploads() override { device_->drop_uploads(); }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {

@@ -101,6 +101,9 @@ class FakeDevice final : public Device {
     DUNLIN_ASSIGN_OR_RETURN(auto weight, device_->upload(source));
     return std::unique_ptr<DeviceWeight>(std::make_unique<FakeWeight>(std::move(held), std::move(weight)));
   }
+  Status begin_uploads(std::span<const WeightSource> sources) override {
+    return device_->begin_uploads(sources);
+  }
   Status finish_uploads() override { return device_->finish_uploads(); }
   void drop_uploads() override { device_->drop_uploads(); }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {

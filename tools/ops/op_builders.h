@@ -28,7 +28,8 @@ ValueId input(GraphBuilder& g, int64_t width, const std::string& name = "x");
 struct AttentionShape {
   int32_t n_head, n_head_kv, head_dim, window;
   int32_t layer = 0;
-  float scale = 3;  // queries so large that the softmax has peaks
+  float scale = 3;     // queries so large that the softmax has peaks
+  bool norms = false;  // an RMS norm of each head of queries and keys
 };
 
 // Keys and values of the layer are linears of x, [rows, kKeyInputWidth], and go into its cache. n_rot:

@@ -415,6 +415,15 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   int h = threadIdx.x / kThreadsPerHead;
   const float* from = d.head_at(min(h, d.group + 1));
   asm volatile("" : "+l"(from));  // found before the wait
+  const int n = d.group * kHeadDim, n_quads = n / 4;
+  const int64_t index = int64_t(d.row) * p.kv.n_head_kv + d.head, results_at = index * p.n_splits * n_quads;
+  const RangeGroups groups{{p.range_outputs + results_at, p.range_weights + results_at, n_quads},
+                           range.n_active};
+  const Meeting meeting{p.meetings + index, p.gone + index * (n_quads / kQuadsOfUnit),
+                        uint32_t(min(int(gridDim.y), range.n_active)), p.patience};
+  if (range.n_active > 1) {
+    for_own_groups(groups, meeting, D::warp(), kDecodeWarps, [&](int g) { groups.prefetch(g); });
+  }
   pdl_wait();
   typename D::Source source = d.load_head(from);
 
@@ -429,9 +438,6 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   }
   __syncthreads();
 
-  const int n = d.group * kHeadDim, n_quads = n / 4;
-  const int64_t index = int64_t(d.row) * p.kv.n_head_kv + d.head, results_at = index * p.n_splits * n_quads;
-  const RangeResults results{p.range_outputs + results_at, p.range_weights + results_at, n_quads};
   // All four lanes of a group of 16 outputs are here or none.
   const uint32_t quad = 0xfu << (D::lane() / 4 * 4);
   const auto finish = [&](const Outputs4& out, int i) {
@@ -456,7 +462,7 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
         for (float& v : out.v) v *= factor;
         finish(out, i);
       } else {
-        results.put(split, i / 4, out.v, peak, sum);
+        groups.results.put(split, i / 4, out.v, peak, sum);
       }
     }
     if (alone) return;
@@ -467,9 +473,7 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
     __syncthreads();  // before the warps write again
   }
 
-  const Meeting meeting{p.meetings + index, p.gone + index * (n_quads / kQuadsOfUnit),
-                        uint32_t(min(int(gridDim.y), range.n_active)), p.patience};
-  merge_ranges<Outputs4>({results, range.n_active}, meeting, D::warp(), kDecodeWarps, finish);
+  merge_ranges<Outputs4>(groups, meeting, D::warp(), kDecodeWarps, finish);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "backends/cuda/device/attention_params.h"
+#include "backends/cuda/device/early_load.cuh"
 
 namespace dunlin::cuda {
 
@@ -82,56 +83,76 @@ struct RangeGroups {
     return is_wide() ? n_units : (n_units + 7) / 8;
   }
 
+  // What a lane has of a group: a quad of outputs, of every n_slots-th range from `slot` on: n at most.
+  struct Part {
+    int quad, slot, n_slots, n;
+  };
+  __device__ __forceinline__ Part part_of(int group) const {
+    const int lane = threadIdx.x % 32, in_unit = lane % kQuadsOfUnit, eighth = lane / kQuadsOfUnit;
+    if (is_wide()) return {group * kQuadsOfUnit + in_unit, eighth, 8, (n_ranges + 7) / 8};
+    return {(8 * group + eighth) * kQuadsOfUnit + in_unit, 0, 1, n_ranges};
+  }
+
+  // By a warp, long before merge(): brings the group's lines into L2, out of which a layer's weights may have
+  // pushed them.
+  __device__ __forceinline__ void prefetch(int group) const {
+    const Part part = part_of(group);
+    if (part.quad >= results.n_quads) return;
+#pragma unroll 1
+    for (int range = part.slot; range < n_ranges; range += part.n_slots) {
+      prefetch_l2(results.outputs + range * results.n_quads + part.quad);
+      prefetch_l2(results.weights + range * results.n_quads + part.quad);
+    }
+  }
+
   // By a warp. finish(outputs, i): four outputs from the i-th on, by the four lanes of a unit together.
   // False: the meeting has lost patience, and nothing was done.
   template <typename Outputs, typename Finish>
   __device__ __forceinline__ bool merge(int group, const Meeting& meeting, Finish finish) const {
-    const int lane = threadIdx.x % 32, part = lane % 4;
-    const bool wide = is_wide();
-    const int slot = wide ? lane / 4 : 0, n_slots = wide ? 8 : 1;
-    const int quad = (wide ? group : 8 * group + lane / 4) * kQuadsOfUnit + part;
-    const bool has_unit = quad < results.n_quads;
-    const int64_t at = int64_t(slot) * results.n_quads + quad, step = int64_t(n_slots) * results.n_quads;
+    const Part part = part_of(group);
+    const bool has_unit = part.quad < results.n_quads;
+    // Lanes without a range or a unit read another lane's: fewer instructions than to read nothing.
+    const int quad = min(part.quad, results.n_quads - kQuadsOfUnit + part.quad % kQuadsOfUnit);
     float4 found[kEach];
     float2 weight[kEach];
     const long long begin = clock64();
     for (;;) {
       bool ready = true;
+      int range = part.slot;
 #pragma unroll
-      for (int e = 0; e < kEach; ++e) {
-        found[e] = make_float4(0, 0, 0, 0), weight[e] = make_float2(-INFINITY, 0);
-        if (!has_unit || slot + n_slots * e >= n_ranges) continue;
+      for (int e = 0; e < kEach; ++e, range += part.n_slots) {
+        if (e >= part.n) break;
+        const int at = min(range, n_ranges - 1) * results.n_quads + quad;
         asm volatile("ld.relaxed.gpu.global.v4.f32 {%0,%1,%2,%3}, [%4];"
                      : "=f"(found[e].x), "=f"(found[e].y), "=f"(found[e].z), "=f"(found[e].w)
-                     : "l"(results.outputs + at + e * step)
+                     : "l"(results.outputs + at)
                      : "memory");
         asm volatile("ld.relaxed.gpu.global.v2.f32 {%0,%1}, [%2];"
                      : "=f"(weight[e].x), "=f"(weight[e].y)
-                     : "l"(results.weights + at + e * step)
+                     : "l"(results.weights + at)
                      : "memory");
       }
 #pragma unroll
-      for (int e = 0; e < kEach; ++e)
+      for (int e = 0; e < kEach; ++e) {
+        if (e >= part.n) break;
         ready = ready && is_written(found[e].x) && is_written(found[e].y) && is_written(found[e].z) &&
                 is_written(found[e].w) && is_written(weight[e].x) && is_written(weight[e].y);
+      }
       if (__all_sync(0xffffffffu, ready)) break;
       if (meeting.patience < 0 || clock64() - begin < meeting.patience) continue;
       bool left = false;
-      if (lane == 0) left = meeting.leave(group);
+      if (threadIdx.x % 32 == 0) left = meeting.leave(group);
       if (__shfl_sync(0xffffffffu, left, 0)) return false;
     }
-    const float none = __uint_as_float(kUnwritten);
+    float top = -INFINITY;
 #pragma unroll
     for (int e = 0; e < kEach; ++e) {
-      if (!has_unit || slot + n_slots * e >= n_ranges) continue;
-      results.outputs[at + e * step] = make_float4(none, none, none, none);
-      results.weights[at + e * step] = make_float2(none, none);
+      if (e >= part.n) break;
+      if (part.slot + part.n_slots * e >= n_ranges) weight[e].x = -INFINITY;
+      top = fmaxf(top, weight[e].x);
     }
-    float top = weight[0].x;
-#pragma unroll
-    for (int e = 1; e < kEach; ++e) top = fmaxf(top, weight[e].x);
     const auto over_slots = [&](auto combine) {
-      if (!wide) return;
+      if (part.n_slots == 1) return;
 #pragma unroll
       for (int s = 4; s < 32; s *= 2) combine(s);
     };
@@ -140,6 +161,7 @@ struct RangeGroups {
     Outputs out;
 #pragma unroll
     for (int e = 0; e < kEach; ++e) {
+      if (e >= part.n) break;
       const float factor = exp2_approx(weight[e].x - top);
       total += factor * weight[e].y;
       out.add(found[e], factor);
@@ -149,11 +171,13 @@ struct RangeGroups {
 #pragma unroll
       for (float& v : out.v) v += __shfl_xor_sync(0xffffffffu, v, s);
     });
-    if (slot != 0 || !has_unit) return true;
-    const float factor = __fdividef(1, total);
+    if (part.slot == 0 && has_unit) {
+      const float factor = __fdividef(1, total);
 #pragma unroll
-    for (float& v : out.v) v *= factor;
-    finish(out, 4 * quad);
+      for (float& v : out.v) v *= factor;
+      finish(out, 4 * quad);
+    }
+    if (has_unit) put_back(part);
     return true;
   }
 
@@ -161,7 +185,26 @@ struct RangeGroups {
   static __device__ __forceinline__ bool is_written(float v) {
     return __float_as_uint(v) != kUnwritten;
   }
+  // Last of all: nobody waits for it.
+  __device__ __forceinline__ void put_back(const Part& part) const {
+    const float none = __uint_as_float(kUnwritten);
+#pragma unroll 1
+    for (int range = part.slot; range < n_ranges; range += part.n_slots) {
+      const int at = range * results.n_quads + part.quad;
+      results.outputs[at] = make_float4(none, none, none, none);
+      results.weights[at] = make_float2(none, none);
+    }
+  }
 };
+
+// Of the groups, this CTA's share, by its warps.
+template <typename F>
+__device__ __forceinline__ void for_own_groups(const RangeGroups& groups, const Meeting& meeting, int warp,
+                                               int n_warps, F f) {
+  const int n_groups = groups.count();
+#pragma unroll 1
+  for (int g = int(blockIdx.y) + int(meeting.n) * warp; g < n_groups; g += int(meeting.n) * n_warps) f(g);
+}
 
 // By the warps of a CTA that has written its results: this CTA's share of the groups, and of the last CTA to
 // arrive also those whose warps went.
@@ -171,12 +214,12 @@ __device__ __forceinline__ void merge_ranges(const RangeGroups& groups, Meeting 
   const int n_groups = groups.count();
   const bool is_first_lane = threadIdx.x % 32 == 0;
   const bool counts = meeting.n > 1 && warp == n_warps - 1;  // most often it has nothing to merge
-  if (meeting.n > 1) __syncthreads();
+  __syncthreads();
+  if (meeting.n == 1) meeting.patience = -1;  // all is written
   uint32_t before = 0;
   if (counts && is_first_lane) before = meeting.arrive();
-#pragma unroll 1
-  for (int g = int(blockIdx.y) + int(meeting.n) * warp; g < n_groups; g += int(meeting.n) * n_warps)
-    groups.template merge<Outputs>(g, meeting, finish);
+  for_own_groups(groups, meeting, warp, n_warps,
+                 [&](int g) { groups.template merge<Outputs>(g, meeting, finish); });
   if (!counts) return;
   before = __shfl_sync(0xffffffffu, before, 0);
   int n_gone = (before & Meeting::kArrivedMask) == meeting.n - 1 ? int(before / Meeting::kGone) : 0;
