@@ -28,6 +28,10 @@ namespace {
 constexpr float kLog2E = 1.4426950408889634f;
 constexpr int kThreads = 32 * kDecodeWarps;
 constexpr int kThreadsPerHead = 16;
+constexpr int kHeadsAtATime = kThreads / kThreadsPerHead;
+// Shuffles are always of whole warps: of a part of one they take more and longer code. What a lane has no use
+// for it computes and does not store.
+constexpr uint32_t kWarp = 0xffffffffu;
 
 struct Range {
   int32_t begin, end;  // positions
@@ -76,13 +80,16 @@ struct HeadPiece {
       }
     }
   }
-  __device__ __forceinline__ void normalize(const float* norm, float eps, int j, uint32_t threads) {
+  // The factor of the head's RMS norm.
+  __device__ __forceinline__ float norm_factor(float eps) const {
     float squares = 0;
 #pragma unroll
     for (int e = 0; e < kPer; ++e) squares += v[0][e] * v[0][e] + v[1][e] * v[1][e];
 #pragma unroll
-    for (int step = 1; step < kThreadsPerHead; step *= 2) squares += __shfl_xor_sync(threads, squares, step);
-    const float factor = rsqrtf(squares / float(kHeadDim) + eps);
+    for (int step = 1; step < kThreadsPerHead; step *= 2) squares += __shfl_xor_sync(kWarp, squares, step);
+    return rsqrtf(squares / float(kHeadDim) + eps);
+  }
+  __device__ __forceinline__ void normalize(const float* norm, float factor, int j) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
 #pragma unroll
@@ -122,16 +129,17 @@ struct Decode {
   __device__ __forceinline__ static int warp() { return threadIdx.x / 32; }
   __device__ __forceinline__ static int lane() { return threadIdx.x % 32; }
 
-  // One scale for the head: all its threads are here.
-  __device__ __forceinline__ void store_new_fp8(const Piece& x, int which, int j, uint32_t threads,
-                                                uint8_t* block, int token) const {
+  // One scale for the head.
+  __device__ __forceinline__ void store_new_fp8(const Piece& x, int which, int j, bool active, uint8_t* block,
+                                                int token) const {
     using Rows = KvRows<F, kHeadDim>;
     float peak = 0;
 #pragma unroll
     for (int e = 0; e < kPer; ++e) peak = fmaxf(peak, fmaxf(fabsf(x.v[0][e]), fabsf(x.v[1][e])));
 #pragma unroll
     for (int step = 1; step < kThreadsPerHead; step *= 2)
-      peak = fmaxf(peak, __shfl_xor_sync(threads, peak, step));
+      peak = fmaxf(peak, __shfl_xor_sync(kWarp, peak, step));
+    if (!active) return;
     const Fp8Scale rounding(peak);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -149,17 +157,19 @@ struct Decode {
                                (which * kKvBlockTokens + token) * Rows::kScaleBytes) = rounding.scale;
   }
 
-  // Rounds to the cache's type, into the cache and into `fresh`.
-  __device__ __forceinline__ void store_new(const Piece& x, int which, int j, uint32_t threads) const {
+  // Rounds to the cache's type, into the cache and into `fresh`. By whole warps; active: the lane has a head
+  // to store.
+  __device__ __forceinline__ void store_new(const Piece& x, int which, int j, bool active) const {
     using Rows = KvRows<F, kHeadDim>;
     uint8_t* block = kv_head(p.kv, table[position / kKvBlockTokens], head).base;
     const int token = position % kKvBlockTokens;
-    if constexpr (F == KvFormat::kFp8) return store_new_fp8(x, which, j, threads, block, token);
+    if constexpr (F == KvFormat::kFp8) return store_new_fp8(x, which, j, active, block, token);
     uint8_t* to = block + which * Rows::kValuesAt + token * Rows::kRowBytes;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int d = half * (kHeadDim / 2) + j * kPer;
       if constexpr (F == KvFormat::kF16) {
+        if (!active) return;
 #pragma unroll
         for (int e = 0; e < kPer; e += 2) {
           const __half2 h = __floats2half2_rn(x.v[half][e], x.v[half][e + 1]);
@@ -172,7 +182,8 @@ struct Decode {
         for (int e = 0; e < kPer; ++e) peak = fmaxf(peak, fabsf(x.v[half][e]));
 #pragma unroll
         for (int step = 1; step < kKvScaleGroup / kPer; step *= 2)
-          peak = fmaxf(peak, __shfl_xor_sync(threads, peak, step));
+          peak = fmaxf(peak, __shfl_xor_sync(kWarp, peak, step));
+        if (!active) continue;
         const float scale = peak / 127.0f;
         const float inverse = scale > 0 ? 1.0f / scale : 0.0f;
 #pragma unroll
@@ -199,6 +210,7 @@ struct Decode {
     float2 cos_sin[kPer];
   };
   __device__ __forceinline__ const float* head_at(int h) const {
+    h = min(h, group + 1);
     if (h < group) return p.q + (int64_t(row) * p.n_head + head * group + h) * kHeadDim;
     return (h == group ? p.k : p.v) + (int64_t(row) * p.kv.n_head_kv + head) * kHeadDim;
   }
@@ -216,18 +228,18 @@ struct Decode {
     }
     return s;
   }
+  // By whole warps; h: that of load_head(), or beyond the last.
   __device__ __forceinline__ void place_head(int h, Source& s, bool owns_new) const {
     const int j = threadIdx.x % kThreadsPerHead;
-    // Of this head; they are here together.
-    const uint32_t threads = 0xffffu << (lane() / kThreadsPerHead * kThreadsPerHead);
-    if (h <= group) {
-      if (p.q_norm != nullptr) s.piece.normalize(h < group ? p.q_norm : p.k_norm, p.norm_eps, j, threads);
-      if (p.n_rot > 0) s.piece.rotate(s.cos_sin);
+    const bool turns = h <= group;  // a query or the key
+    if (p.q_norm != nullptr) {
+      const float factor = s.piece.norm_factor(p.norm_eps);
+      if (turns) s.piece.normalize(h < group ? p.q_norm : p.k_norm, factor, j);
     }
-    if (h >= group) {
-      if (owns_new) store_new(s.piece, h - group, j, threads);
-      return;
-    }
+    if (p.n_rot > 0 && turns) s.piece.rotate(s.cos_sin);
+    const bool is_new = h == group || h == group + 1;
+    if (owns_new && __any_sync(kWarp, is_new)) store_new(s.piece, h == group ? 0 : 1, j, is_new);
+    if (h >= group) return;
     const float scale = p.scale * kLog2E;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -332,13 +344,13 @@ struct Outputs4 {
   __device__ __forceinline__ void store(float* to) const {
     *reinterpret_cast<float4*>(to) = make_float4(v[0], v[1], v[2], v[3]);
   }
-  // Codes for the linear that follows: emit16() of emit_row.cuh, without a norm, by the four lanes of
-  // `lanes`.
-  __device__ __forceinline__ void emit(const RowEmission& e, int column, uint32_t lanes) const {
+  // Codes for the linear that follows: emit16() of emit_row.cuh, without a norm, by the four lanes of a
+  // group. By whole warps; active: of a group, all lanes or none.
+  __device__ __forceinline__ void emit(const RowEmission& e, int column, bool active) const {
     float peak = fmaxf(fmaxf(fabsf(v[0]), fabsf(v[1])), fmaxf(fabsf(v[2]), fabsf(v[3])));
-    peak = fmaxf(peak, __shfl_xor_sync(lanes, peak, 1));
-    peak = fmaxf(peak, __shfl_xor_sync(lanes, peak, 2));
-    const float inverse = peak > 0 ? 127.0f / peak : 0.0f;
+    peak = fmaxf(peak, __shfl_xor_sync(kWarp, peak, 1));
+    peak = fmaxf(peak, __shfl_xor_sync(kWarp, peak, 2));
+    const float inverse = peak > 0 ? __fdividef(127.0f, peak) : 0.0f;
     uint32_t word = 0;
     int32_t sum = 0;
 #pragma unroll
@@ -347,11 +359,12 @@ struct Outputs4 {
       sum += code;
       word |= uint32_t(code & 255) << (8 * i);
     }
-    sum += __shfl_xor_sync(lanes, sum, 1);
-    sum += __shfl_xor_sync(lanes, sum, 2);
+    sum += __shfl_xor_sync(kWarp, sum, 1);
+    sum += __shfl_xor_sync(kWarp, sum, 2);
+    if (!active) return;
     *reinterpret_cast<uint32_t*>(row16_code(e.row, column)) = word;
     if (column % 16 != 0) return;
-    const float scale = peak / 127.0f;
+    const float scale = peak * (1.0f / 127.0f);
     *reinterpret_cast<float2*>(row16_scale(e.row, column)) = make_float2(scale, scale * float(sum));
   }
 };
@@ -402,66 +415,62 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
   const bool has_work = d.row < n_rows && split < range.n_active;
   KeyLane<F, kHeadDim> keys;
   ValueLane<F, kHeadDim> values;
-  const auto load_first = [&] {
-    const int32_t at = range.begin + 16 * D::warp();
-    if (at >= range.end) return;
-    const int32_t block = at / kKvBlockTokens == likely_at ? likely_block : d.block_of(at);
-    d.load_keys(keys, block, at);
-    d.load_values(values, block, at);
-  };
   // Without a wait: CTAs that have work wait, and the kernel is not over before them.
   if (!has_work) return;
-  load_first();
-  int h = threadIdx.x / kThreadsPerHead;
-  const float* from = d.head_at(min(h, d.group + 1));
-  asm volatile("" : "+l"(from));  // found before the wait
   const int n = d.group * kHeadDim, n_quads = n / 4;
   const int64_t index = int64_t(d.row) * p.kv.n_head_kv + d.head, results_at = index * p.n_splits * n_quads;
   const RangeGroups groups{{p.range_outputs + results_at, p.range_weights + results_at, n_quads},
                            range.n_active};
   const Meeting meeting{p.meetings + index, p.gone + index * (n_quads / kQuadsOfUnit),
                         uint32_t(min(int(gridDim.y), range.n_active)), p.patience};
-  if (range.n_active > 1) {
-    for_own_groups(groups, meeting, D::warp(), kDecodeWarps, [&](int g) { groups.prefetch(g); });
-  }
-  pdl_wait();
-  typename D::Source source = d.load_head(from);
-
-  int last_split = range.n_active - 1;
-  if (last_split >= int(gridDim.y)) last_split %= int(gridDim.y);
-  const bool owns_new = last_split == int(blockIdx.y);
-#pragma unroll 1
-  for (;; source = d.load_head(d.head_at(h))) {
-    if (h <= d.group + 1) d.place_head(h, source, owns_new);
-    h += kThreads / kThreadsPerHead;
-    if (h > d.group + 1) break;
-  }
-  __syncthreads();
-
-  // All four lanes of a group of 16 outputs are here or none.
-  const uint32_t quad = 0xfu << (D::lane() / 4 * 4);
-  const auto finish = [&](const Outputs4& out, int i) {
-    out.store(p.out + index * n + i);
-    if (p.emission.row.tiles != nullptr) out.emit(p.emission, int(index) * n + i, quad);
+  const bool alone = range.n_active == 1;
+  const auto finish = [&](const Outputs4& out, int i, bool active) {
+    if (active) out.store(p.out + index * n + i);
+    if (p.emission.row.tiles != nullptr) out.emit(p.emission, int(index) * n + i, active);
   };
 
 #pragma unroll 1
-  for (;;) {
+  for (bool is_first = true;; is_first = false) {
+    const int32_t at = range.begin + 16 * D::warp();
+    if (at < range.end) {
+      const int32_t block = at / kKvBlockTokens == likely_at ? likely_block : d.block_of(at);
+      d.load_keys(keys, block, at);
+      d.load_values(values, block, at);
+    }
+    if (is_first) {
+      int h = threadIdx.x / kThreadsPerHead;
+      const float* from = d.head_at(h);
+      asm volatile("" : "+l"(from));  // found before the wait
+      if (!alone)
+        for_own_groups(groups, meeting, D::warp(), kDecodeWarps, [&](int g) { groups.prefetch(g); });
+      pdl_wait();
+      typename D::Source source = d.load_head(from);
+      int last_split = range.n_active - 1;
+      if (last_split >= int(gridDim.y)) last_split %= int(gridDim.y);
+      const bool owns_new = last_split == int(blockIdx.y);
+#pragma unroll 1
+      for (int first = kHeadsAtATime;; first += kHeadsAtATime, source = d.load_head(d.head_at(h))) {
+        d.place_head(h, source, owns_new);
+        h += kHeadsAtATime;
+        if (first >= d.group + 2) break;
+      }
+    }
+    __syncthreads();  // queries are there, and what the warps left before is read
     // Warps that have any tokens.
     const int n_warps = min(kDecodeWarps, (range.end - range.begin + 15) / 16);
     if (D::warp() < n_warps) d.attend_range(range, keys, values);
     __syncthreads();
-    const bool alone = range.n_active == 1;
 #pragma unroll 1
-    for (int i = 4 * threadIdx.x; i < n; i += 4 * kThreads) {
+    for (int first = 128 * D::warp(); first < n; first += 4 * kThreads) {
+      const int i = first + 4 * D::lane();
       float peak, sum;
-      Outputs4 out = merge_warps(d, i, n_warps, kHeadDim, peak, sum);
+      Outputs4 out = merge_warps(d, min(i, n - 4), n_warps, kHeadDim, peak, sum);
       if (alone) {
         const float factor = __fdividef(1, sum);
 #pragma unroll
         for (float& v : out.v) v *= factor;
-        finish(out, i);
-      } else {
+        finish(out, i, i < n);
+      } else if (i < n) {
         groups.results.put(split, i / 4, out.v, peak, sum);
       }
     }
@@ -469,10 +478,7 @@ __device__ __forceinline__ void attend(const AttentionParams& p) {
     split += gridDim.y;
     if (split >= range.n_active) break;
     range = split_range(d.first, d.position + 1, p.n_splits, split);
-    load_first();
-    __syncthreads();  // before the warps write again
   }
-
   merge_ranges<Outputs4>(groups, meeting, D::warp(), kDecodeWarps, finish);
 }
 

@@ -35,7 +35,7 @@ __device__ __forceinline__ void emit16(const RowEmission& e, int column, float v
   if (!active) return;
   row16_code(e.row, column)[i] = uint8_t(code);
   if (i != 0) return;
-  const float scale = peak / 127.0f;
+  const float scale = peak * (1.0f / 127.0f);
   *reinterpret_cast<float2*>(row16_scale(e.row, column)) = make_float2(scale, scale * float(sum));
 }
 

@@ -105,7 +105,7 @@ struct RangeGroups {
     }
   }
 
-  // By a warp. finish(outputs, i): four outputs from the i-th on, by the four lanes of a unit together.
+  // By a warp, as is finish(outputs, i, active): four outputs from the i-th on, if active.
   // False: the meeting has lost patience, and nothing was done.
   template <typename Outputs, typename Finish>
   __device__ __forceinline__ bool merge(int group, const Meeting& meeting, Finish finish) const {
@@ -171,12 +171,10 @@ struct RangeGroups {
 #pragma unroll
       for (float& v : out.v) v += __shfl_xor_sync(0xffffffffu, v, s);
     });
-    if (part.slot == 0 && has_unit) {
-      const float factor = __fdividef(1, total);
+    const float factor = __fdividef(1, total);
 #pragma unroll
-      for (float& v : out.v) v *= factor;
-      finish(out, 4 * quad);
-    }
+    for (float& v : out.v) v *= factor;
+    finish(out, 4 * quad, part.slot == 0 && has_unit);
     if (has_unit) put_back(part);
     return true;
   }
