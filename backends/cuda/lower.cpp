@@ -218,8 +218,9 @@ Result<LoweredPlan> Lowering::run() {
     DUNLIN_RETURN_IF_ERROR(lower_argmax());
     DUNLIN_RETURN_IF_ERROR(lower_sampling());
   }
-  // A step of one row decodes; there is nothing else to be general about.
-  if (single_row()) plan_.general = plan_.decode;
+  // A step of one row decodes; there is nothing else to be general about. An observed one runs `general` node
+  // by node, as last_launch_of_node counts it.
+  if (single_row() && !options_.observed) plan_.general = plan_.decode;
   DUNLIN_RETURN_IF_ERROR(context_.synchronize("preparing a plan"));
   return std::move(plan_);
 }
