@@ -34,6 +34,8 @@ class Context {
 
  private:
   Context() = default;
+  // DeviceLimits::code_architecture: which of an image's codes the driver takes.
+  Result<int32_t> find_code_architecture() const;
 
   std::shared_ptr<const Driver> driver_;
   CUdevice device_ = 0;

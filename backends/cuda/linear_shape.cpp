@@ -46,7 +46,7 @@ LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const
   // other SMs have none (measured: 7B 436 tokens/s with one, 560 with two).
   const int32_t n_ctas = std::min(size.n_strips / unit, kGemvCtasPerSm * limits.n_sm);
   const int32_t tiles = divide_up(size.n_strips / unit, n_ctas) * unit * size.n_tiles;
-  int32_t n_warps = std::min(tiles, gemv_max_warps(limits.compute_capability));
+  int32_t n_warps = std::min(tiles, gemv_max_warps(limits.code_architecture));
   while (n_warps > 1 && gemv_shared_bytes(size, n_ctas, n_warps, kMinStages) > shared_share(limits))
     --n_warps;
   GemvSplit& split = shape.gemv;
@@ -57,7 +57,7 @@ LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const
   split.tile_reciprocal = uint32_t(((int64_t(1) << 31) + size.n_tiles - 1) / size.n_tiles);
   split.stage_bytes = size.tile_bytes;
   // No more than there are tiles: what a CTA leaves free, the next kernel's may take, and begin to load.
-  const int32_t max_stages = limits.has_bulk_copy ? kMaxStagesByEngine : kMaxStagesByLanes;
+  const int32_t max_stages = limits.has_bulk_copy() ? kMaxStagesByEngine : kMaxStagesByLanes;
   const int32_t most = std::min(max_stages, divide_up(tiles, n_warps));
   split.n_stages = std::min(kMinStages, most);
   while (split.n_stages < most &&

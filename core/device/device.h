@@ -219,6 +219,8 @@ class Backend {
   virtual const char* name() const = 0;
   // Devices that can be opened now; empty where there is no hardware or driver, which is no error.
   virtual std::vector<DeviceInfo> enumerate() const = 0;
+  // What keeps a driver or hardware of this machine from being among them, a line each, for people.
+  virtual std::vector<std::string> notes() const { return {}; }
   virtual Result<std::unique_ptr<Device>> open(const DeviceInfo& info,
                                                const DeviceOptions& options) const = 0;
 };

@@ -39,6 +39,7 @@ TEST_CASE("null arguments are refused by name") {
   CHECK(dunlin_model_open(kModel, nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
   CHECK(dunlin_engine_create(nullptr, nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
   CHECK(dunlin_devices_json(nullptr) == DUNLIN_INVALID_ARGUMENT);
+  CHECK(dunlin_device_notes_json(nullptr) == DUNLIN_INVALID_ARGUMENT);
   CHECK(dunlin_session_create(nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
   dunlin_model_free(nullptr);
   dunlin_engine_free(nullptr);
