@@ -227,6 +227,11 @@ Result<LoweredPlan> Lowering::run() {
 
 namespace {
 
+bool has_activation(const Node& node, std::string* why) {
+  if (Graph::attrs_of<GluAttrs>(node).activation == Activation::kSilu) return true;
+  return explain(why, "no kernel for this activation");
+}
+
 bool members_are_quantized(const Graph& graph, const Node& node, std::string* why) {
   for (size_t i = 1; i < node.inputs.size(); ++i) {
     const Value& v = graph.value(node.inputs[i]);
@@ -245,11 +250,9 @@ bool can_lower(const Graph& graph, const Node& node, std::string* why) {
         return explain(why, str_cat("a group has at most ", kMaxSegments, " members"));
       return members_are_quantized(graph, node, why);
     case OpKind::kLinearGlu:
-      return members_are_quantized(graph, node, why);
+      return has_activation(node, why) && members_are_quantized(graph, node, why);
     case OpKind::kGlu:
-      if (Graph::attrs_of<GluAttrs>(node).activation != Activation::kSilu)
-        return explain(why, "no kernel for this activation");
-      return true;
+      return has_activation(node, why);
     default:
       return true;
   }
