@@ -92,7 +92,7 @@ class CudaDevice final : public Device {
   bool use_graph_ = true;
   // In this order: all the rest goes before the context.
   std::unique_ptr<Context> context_;
-  std::unique_ptr<Kernels> kernels_;
+  std::unique_ptr<LoadedKernels> kernels_;
   std::unique_ptr<WeightUploader> uploader_;
   HostLogits host_logits_;
   SharedScratch shared_scratch_;
@@ -109,7 +109,7 @@ Result<std::unique_ptr<Device>> CudaDevice::create(const DeviceInfo& info,
   DUNLIN_RETURN_IF_ERROR(device->context_->check(
       device->context_->driver().cuMemGetInfo(&free_bytes, &total_bytes), "asking for free memory"));
   device->info_.memory_free_bytes = free_bytes;
-  DUNLIN_ASSIGN_OR_RETURN(device->kernels_, Kernels::load(*device->context_));
+  DUNLIN_ASSIGN_OR_RETURN(device->kernels_, LoadedKernels::load(*device->context_));
   return std::unique_ptr<Device>(std::move(device));
 }
 
