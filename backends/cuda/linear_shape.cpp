@@ -4,6 +4,7 @@
 
 #include "backends/cuda/device/activation.h"
 #include "backends/cuda/device/gemm_mma_stage.h"
+#include "backends/cuda/divide_up.h"
 #include "backends/cuda/mma_shape.h"
 
 namespace dunlin::cuda {
@@ -17,10 +18,6 @@ constexpr int32_t kMinStages = 2;
 constexpr int32_t kMaxStagesByEngine = 2, kMaxStagesByLanes = 4;
 // Shared memory that the system and the kernel itself take of a CTA's share.
 constexpr int32_t kReservedShared = 3072;
-
-int32_t divide_up(int32_t a, int32_t b) {
-  return (a + b - 1) / b;
-}
 
 // A CTA's share of an SM.
 int32_t shared_share(const DeviceLimits& limits) {
