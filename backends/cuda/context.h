@@ -1,7 +1,7 @@
-// Context: one CUDA device that is open: its context, its stream, its limits, and owned memory on it. Steps go
-// through the one stream, in order, given to it by one thread at a time; uploads have streams and threads of
-// their own (UploadReaders). A Context and the driver may be used by any number of threads at once, its stream
-// by one; whatever thread calls the driver has called make_current() before.
+// Context: one CUDA device that is open: its context, its stream, its limits, and owned memory on it. Steps
+// go through the one stream, in order, given to it by one thread at a time; uploads have streams and threads
+// of their own (UploadReaders). A Context and the driver may be used by any number of threads at once, its
+// stream by one; whatever thread calls the driver has called make_current() before.
 #pragma once
 
 #include <atomic>
