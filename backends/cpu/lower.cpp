@@ -12,6 +12,16 @@
 namespace dunlin::cpu {
 namespace {
 
+GluActivation glu_activation(Activation activation) {
+  switch (activation) {
+    case Activation::kSilu:
+      return GluActivation::kSilu;
+    case Activation::kGeluTanh:
+      return GluActivation::kGeluTanh;
+  }
+  return GluActivation::kSilu;
+}
+
 class Lowering {
  public:
   Lowering(const Graph& graph, const PlanBindings& bindings, const Isa& isa, bool observed)
@@ -214,6 +224,7 @@ Status Lowering::lower_linear_group(const Node& node) {
 Status Lowering::lower_linear_glu(const Node& node) {
   LinearJob job = linear_job(node.inputs[0], node.inputs[1], kNoValue, node.outputs[0]);
   job.op = LinearOp::kGlu;
+  job.epilogue.activation = glu_activation(Graph::attrs_of<GluAttrs>(node).activation);
   job.up = weight(node.inputs[2]).packed();
   add_linear_phase(node, {job});
   return Status::ok();
@@ -289,7 +300,7 @@ Status Lowering::lower_node(const Node& node) {
     case OpKind::kAdd:
       return append(AddStep{in(0), in(1), out()});
     case OpKind::kGlu:
-      return append(GluStep{in(0), in(1), out()});
+      return append(GluStep{in(0), in(1), out(), Graph::attrs_of<GluAttrs>(node).activation});
     case OpKind::kGatherRows:
       open_ = nullptr;  // reads rows that other threads made
       return append(GatherStep{in(0), out()});
@@ -356,10 +367,6 @@ bool can_lower(const Graph& graph, const Node& node, const Isa& isa, std::string
       if (graph.value(node.inputs[1]).type != graph.value(node.inputs[2]).type)
         return explain(why, "gate and up have different types");
       return can_lower_weights(graph, node, isa, LinearOp::kGlu, why);
-    case OpKind::kGlu:
-      if (Graph::attrs_of<GluAttrs>(node).activation != Activation::kSilu)
-        return explain(why, "no kernel for this activation");
-      return true;
     case OpKind::kAttention:
       if (!supports_kv_head_dim(Graph::attrs_of<AttentionAttrs>(node).head_dim))
         return explain(why, str_cat("head_dim ", Graph::attrs_of<AttentionAttrs>(node).head_dim,

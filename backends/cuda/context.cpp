@@ -1,8 +1,10 @@
 #include "backends/cuda/context.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "backends/cuda/kernel_images.h"
+#include "core/base/check.h"
 
 namespace dunlin::cuda {
 
@@ -21,18 +23,38 @@ Result<std::unique_ptr<Context>> Context::open(std::shared_ptr<const Driver> dri
   c->limits_.compute_capability = 10 * attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) +
                                   attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
   c->limits_.max_shared_bytes = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-  c->limits_.has_pdl = c->limits_.compute_capability >= 90;
-  c->limits_.has_bulk_copy = c->limits_.compute_capability >= 90;
-  c->limits_.has_wgmma = may_use_wgmma && c->limits_.compute_capability == 90 && has_image_for("90a");
   // The primary context: libraries that use the runtime share it.
   CUcontext context = nullptr;
   DUNLIN_RETURN_IF_ERROR(
       c->check(d.cuDevicePrimaryCtxRetain(&context, c->device_), "opening the CUDA device's context"));
   c->context_ = context;
   DUNLIN_RETURN_IF_ERROR(c->make_current());
+  DUNLIN_ASSIGN_OR_RETURN(c->limits_.code_architecture, c->find_code_architecture());
+  const bool has_hopper_code = std::ranges::find(built_architectures(), "90a") != built_architectures().end();
+  c->limits_.has_wgmma = may_use_wgmma && c->limits_.code_architecture == 90 && has_hopper_code;
   DUNLIN_RETURN_IF_ERROR(
       c->check(d.cuStreamCreate(&c->stream_, CU_STREAM_NON_BLOCKING), "creating a stream"));
   return c;
+}
+
+Result<int32_t> Context::find_code_architecture() const {
+  // Any kernel will do: all images are built for the same architectures.
+  constexpr std::string_view kImage = "step";
+  constexpr const char* kKernel = "step_end";
+  const auto image = std::ranges::find(kernel_images(), kImage, &KernelImage::name);
+  DUNLIN_CHECK(image != kernel_images().end());
+  const std::string what = str_cat("loading kernels for compute capability ", limits_.compute_capability);
+  CUmodule module = nullptr;
+  DUNLIN_RETURN_IF_ERROR(check(driver_->cuModuleLoadData(&module, image->data), what));
+  CUfunction function = nullptr;
+  int architecture = 0;
+  Status asked = check(driver_->cuModuleGetFunction(&function, module, kKernel), what);
+  // In spite of its name the virtual architecture (compute_90: 90), not the version of PTX.
+  if (asked.is_ok())
+    asked = check(driver_->cuFuncGetAttribute(&architecture, CU_FUNC_ATTRIBUTE_PTX_VERSION, function), what);
+  (void)driver_->cuModuleUnload(module);
+  if (!asked.is_ok()) return asked;
+  return int32_t(architecture);
 }
 
 Context::~Context() {

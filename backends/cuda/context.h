@@ -1,6 +1,7 @@
-// Context: one CUDA device that is open: its context, its stream, its limits, and owned memory on it. All
-// work of a device goes through the one stream, in order. Used by one thread at a time; each public entry of
-// the backend calls make_current() first, because the thread may have changed.
+// Context: one CUDA device that is open: its context, its stream, its limits, and owned memory on it. Steps
+// go through the one stream, in order, given to it by one thread at a time; uploads have streams and threads
+// of their own (UploadReaders). A Context and the driver may be used by any number of threads at once, its
+// stream by one; whatever thread calls the driver has called make_current() before.
 #pragma once
 
 #include <atomic>
@@ -34,6 +35,8 @@ class Context {
 
  private:
   Context() = default;
+  // DeviceLimits::code_architecture: which of an image's codes the driver takes.
+  Result<int32_t> find_code_architecture() const;
 
   std::shared_ptr<const Driver> driver_;
   CUdevice device_ = 0;

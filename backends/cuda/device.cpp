@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
+#include "backends/cuda/architectures.h"
 #include "backends/cuda/backend.h"
+#include "backends/cuda/kernel_images.h"
 #include "backends/cuda/kv_cache.h"
 #include "backends/cuda/lower.h"
 #include "backends/cuda/plan.h"
@@ -18,7 +21,6 @@ constexpr const char* kIdPrefix = "cuda:";
 constexpr const char* kEagerSuffix = "-eager";
 constexpr const char* kMmaSuffix = "-mma";
 constexpr int32_t kScore = 1000;
-constexpr int32_t kMinComputeCapability = 80;
 constexpr int32_t kHopper = 90;
 
 class CudaDevice final : public Device {
@@ -90,7 +92,7 @@ class CudaDevice final : public Device {
   bool use_graph_ = true;
   // In this order: all the rest goes before the context.
   std::unique_ptr<Context> context_;
-  std::unique_ptr<Kernels> kernels_;
+  std::unique_ptr<LoadedKernels> kernels_;
   std::unique_ptr<WeightUploader> uploader_;
   HostLogits host_logits_;
   SharedScratch shared_scratch_;
@@ -107,7 +109,7 @@ Result<std::unique_ptr<Device>> CudaDevice::create(const DeviceInfo& info,
   DUNLIN_RETURN_IF_ERROR(device->context_->check(
       device->context_->driver().cuMemGetInfo(&free_bytes, &total_bytes), "asking for free memory"));
   device->info_.memory_free_bytes = free_bytes;
-  DUNLIN_ASSIGN_OR_RETURN(device->kernels_, Kernels::load(*device->context_));
+  DUNLIN_ASSIGN_OR_RETURN(device->kernels_, LoadedKernels::load(*device->context_));
   return std::unique_ptr<Device>(std::move(device));
 }
 
@@ -120,40 +122,56 @@ Device::Roofline CudaDevice::measure_roofline() {
   return roofline;
 }
 
-class CudaBackend final : public Backend {
- public:
-  CudaBackend() {
-    if (auto driver = Driver::load(); driver.is_ok()) driver_ = std::move(driver).value();
-  }
-  const char* name() const override { return "cuda"; }
-  std::vector<DeviceInfo> enumerate() const override;
-  Result<std::unique_ptr<Device>> open(const DeviceInfo& info, const DeviceOptions& options) const override;
-
- private:
-  std::shared_ptr<const Driver> driver_;  // null: no driver
+// What the driver says of a device before it is opened.
+struct Card {
+  int32_t ordinal = 0;
+  std::string name;
+  int32_t compute_capability = 0;  // 90: 9.0
+  int32_t n_sm = 0;
+  uint64_t memory_bytes = 0;
 };
 
-// The device's line, or nothing if it is too old.
-std::vector<DeviceInfo> describe(const Driver& d, int32_t ordinal) {
+std::optional<Card> read_card(const Driver& d, int32_t ordinal) {
   CUdevice device = 0;
-  if (d.cuDeviceGet(&device, ordinal) != CUDA_SUCCESS) return {};
+  if (d.cuDeviceGet(&device, ordinal) != CUDA_SUCCESS) return std::nullopt;
   char name[128] = "NVIDIA GPU";
   (void)d.cuDeviceGetName(name, sizeof name, device);
   int major = 0, minor = 0, n_sm = 0;
   (void)d.cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
   (void)d.cuDeviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device);
   (void)d.cuDeviceGetAttribute(&n_sm, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device);
-  if (10 * major + minor < kMinComputeCapability) return {};
   size_t total = 0;
   (void)d.cuDeviceTotalMem(&total, device);
+  return Card{ordinal, name, 10 * major + minor, n_sm, total};
+}
+
+std::string dotted(int32_t compute_capability) {
+  return str_cat(compute_capability / 10, ".", compute_capability % 10);
+}
+
+class CudaBackend final : public Backend {
+ public:
+  const char* name() const override { return "cuda"; }
+  std::vector<DeviceInfo> enumerate() const override;
+  std::vector<std::string> notes() const override;
+  Result<std::unique_ptr<Device>> open(const DeviceInfo& info, const DeviceOptions& options) const override;
+
+ private:
+  std::vector<Card> cards() const;
+
+  const Result<std::shared_ptr<const Driver>> driver_ = Driver::load();
+};
+
+// The lines of a card that this build has kernels for.
+std::vector<DeviceInfo> describe(const Card& card) {
   DeviceInfo info;
-  info.id = str_cat(kIdPrefix, ordinal);
+  info.id = str_cat(kIdPrefix, card.ordinal);
   info.kind = DeviceKind::kGpu;
-  info.name = name;
-  info.detail = str_cat("compute capability ", major, ".", minor, ", ", n_sm, " SMs");
-  info.memory_bytes = total;
+  info.name = card.name;
+  info.detail = str_cat("compute capability ", dotted(card.compute_capability), ", ", card.n_sm, " SMs");
+  info.memory_bytes = card.memory_bytes;
   // What others use is known once a context is open; until then the whole card counts.
-  info.memory_free_bytes = total;
+  info.memory_free_bytes = card.memory_bytes;
   info.chooses_tokens = true;
   info.runs_ahead = true;
   info.score = kScore;
@@ -161,7 +179,7 @@ std::vector<DeviceInfo> describe(const Driver& d, int32_t ordinal) {
   eager.id += kEagerSuffix;
   eager.detail = "the same, kernel by kernel";
   eager.score = 0;
-  if (10 * major + minor != kHopper) return {info, eager};
+  if (card.compute_capability != kHopper) return {info, eager};
   DeviceInfo mma = info;
   mma.id += kMmaSuffix;
   mma.detail = "the same, as if it had no wgmma";
@@ -169,20 +187,42 @@ std::vector<DeviceInfo> describe(const Driver& d, int32_t ordinal) {
   return {info, eager, mma};
 }
 
+std::vector<Card> CudaBackend::cards() const {
+  std::vector<Card> cards;
+  int count = 0;
+  if (!driver_.is_ok() || (*driver_)->cuDeviceGetCount(&count) != CUDA_SUCCESS) return cards;
+  for (int32_t i = 0; i < count; ++i)
+    if (auto card = read_card(**driver_, i)) cards.push_back(*std::move(card));
+  return cards;
+}
+
 std::vector<DeviceInfo> CudaBackend::enumerate() const {
   std::vector<DeviceInfo> devices;
-  int count = 0;
-  if (driver_ == nullptr || driver_->cuDeviceGetCount(&count) != CUDA_SUCCESS) return devices;
-  for (int32_t i = 0; i < count; ++i)
-    for (DeviceInfo& info : describe(*driver_, i)) devices.push_back(std::move(info));
+  for (const Card& card : cards())
+    if (has_code_for(card.compute_capability, built_architectures()))
+      for (DeviceInfo& info : describe(card)) devices.push_back(std::move(info));
   return devices;
+}
+
+std::vector<std::string> CudaBackend::notes() const {
+  if (!driver_.is_ok()) return {driver_.message()};
+  std::vector<std::string> notes;
+  for (const Card& card : cards()) {
+    if (has_code_for(card.compute_capability, built_architectures())) continue;
+    std::string built;
+    for (const std::string_view architecture : built_architectures())
+      built += str_cat(built.empty() ? "" : ", ", architecture);
+    notes.push_back(str_cat(card.name, " has compute capability ", dotted(card.compute_capability),
+                            ", and this build has kernels for ", built, " (DUNLIN_CUDA_ARCHITECTURES)"));
+  }
+  return notes;
 }
 
 Result<std::unique_ptr<Device>> CudaBackend::open(const DeviceInfo& info, const DeviceOptions&) const {
   const std::string_view id = std::string_view(info.id).substr(std::string_view(kIdPrefix).size());
   int32_t ordinal = 0;
   std::from_chars(id.data(), id.data() + id.size(), ordinal);
-  return CudaDevice::create(info, driver_, ordinal);
+  return CudaDevice::create(info, *driver_, ordinal);
 }
 
 }  // namespace

@@ -11,29 +11,53 @@
 
 namespace dunlin::cuda {
 
-// Every entry point in use. cuda.h maps names to versions; the versioned names are looked up.
+// Every entry point in use but those that load() begins with: X(name, symbol of the library). cuda.h maps
+// names to the newest symbols that it knows, which older drivers do not have; these are those of CUDA 12.0,
+// of the same types.
 // clang-format off
 #define DUNLIN_CUDA_FUNCTIONS(X) \
-  X(cuInit) X(cuDriverGetVersion) X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName) \
-  X(cuDeviceTotalMem) X(cuDeviceGetAttribute) X(cuDevicePrimaryCtxRetain) X(cuDevicePrimaryCtxRelease) \
-  X(cuCtxSetCurrent) X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost) \
-  X(cuMemHostRegister) X(cuMemHostUnregister) \
-  X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync) X(cuMemsetD8Async) X(cuStreamCreate) \
-  X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamBeginCapture) X(cuStreamEndCapture) \
-  X(cuGraphInstantiateWithFlags) X(cuGraphLaunch) X(cuGraphExecDestroy) X(cuGraphDestroy) \
-  X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction) X(cuFuncSetAttribute) \
-  X(cuFuncGetAttribute) X(cuLaunchKernelEx) X(cuEventCreate) X(cuEventRecord) X(cuEventSynchronize) \
-  X(cuEventElapsedTime) X(cuEventDestroy) X(cuTensorMapEncodeTiled) X(cuGetErrorName) \
-  X(cuGetErrorString)
+  X(cuInit, "cuInit") X(cuDeviceGetCount, "cuDeviceGetCount") X(cuDeviceGet, "cuDeviceGet") \
+  X(cuDeviceGetName, "cuDeviceGetName") X(cuDeviceTotalMem, "cuDeviceTotalMem_v2") \
+  X(cuDeviceGetAttribute, "cuDeviceGetAttribute") X(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain") \
+  X(cuDevicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2") X(cuCtxSetCurrent, "cuCtxSetCurrent") \
+  X(cuMemGetInfo, "cuMemGetInfo_v2") X(cuMemAlloc, "cuMemAlloc_v2") X(cuMemFree, "cuMemFree_v2") \
+  X(cuMemHostAlloc, "cuMemHostAlloc") X(cuMemFreeHost, "cuMemFreeHost") \
+  X(cuMemHostRegister, "cuMemHostRegister_v2") X(cuMemHostUnregister, "cuMemHostUnregister") \
+  X(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2") X(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2") \
+  X(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2") X(cuMemsetD8Async, "cuMemsetD8Async") \
+  X(cuStreamCreate, "cuStreamCreate") X(cuStreamDestroy, "cuStreamDestroy_v2") \
+  X(cuStreamSynchronize, "cuStreamSynchronize") X(cuStreamBeginCapture, "cuStreamBeginCapture_v2") \
+  X(cuStreamEndCapture, "cuStreamEndCapture") X(cuGraphInstantiateWithFlags, "cuGraphInstantiateWithFlags") \
+  X(cuGraphLaunch, "cuGraphLaunch") X(cuGraphExecDestroy, "cuGraphExecDestroy") \
+  X(cuGraphDestroy, "cuGraphDestroy") X(cuModuleLoadData, "cuModuleLoadData") \
+  X(cuModuleUnload, "cuModuleUnload") X(cuModuleGetFunction, "cuModuleGetFunction") \
+  X(cuFuncSetAttribute, "cuFuncSetAttribute") X(cuFuncGetAttribute, "cuFuncGetAttribute") \
+  X(cuLaunchKernelEx, "cuLaunchKernelEx") X(cuEventCreate, "cuEventCreate") \
+  X(cuEventRecord, "cuEventRecord") X(cuEventSynchronize, "cuEventSynchronize") \
+  X(cuEventElapsedTime, "cuEventElapsedTime") X(cuEventDestroy, "cuEventDestroy_v2") \
+  X(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled")
+#define DUNLIN_CUDA_FIRST_FUNCTIONS(X) \
+  X(cuDriverGetVersion, "cuDriverGetVersion") X(cuGetErrorName, "cuGetErrorName") \
+  X(cuGetErrorString, "cuGetErrorString")
 // clang-format on
 
+#ifdef _WIN32
+inline constexpr const char* kDriverLibrary = "nvcuda.dll";
+#else
+inline constexpr const char* kDriverLibrary = "libcuda.so.1";
+#endif
+
+// Of a call that failed.
+StatusCode status_code(CUresult result);
+
 struct Driver {
-#define DUNLIN_CUDA_MEMBER(name) decltype(&::name) name = nullptr;
+#define DUNLIN_CUDA_MEMBER(name, symbol) decltype(&::name) name = nullptr;
+  DUNLIN_CUDA_FIRST_FUNCTIONS(DUNLIN_CUDA_MEMBER)
   DUNLIN_CUDA_FUNCTIONS(DUNLIN_CUDA_MEMBER)
 #undef DUNLIN_CUDA_MEMBER
 
   // kNotFound: no driver on this machine, or one that is too old; the message says which.
-  static Result<std::shared_ptr<const Driver>> load();
+  static Result<std::shared_ptr<const Driver>> load(const char* library = kDriverLibrary);
 
   // Status of a call. what: "copying weights to the device".
   Status status(CUresult result, std::string_view what) const;

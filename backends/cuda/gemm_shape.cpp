@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backends/cuda/divide_up.h"
+
 namespace dunlin::cuda {
 namespace {
 
@@ -15,10 +17,6 @@ struct Choice {
   int32_t wave_cost;  // of a tile on every SM, relative; measured on an H200
 };
 constexpr Choice kChoices[] = {{64, 15}, {128, 24}, {192, 37}};
-
-int32_t divide_up(int32_t a, int32_t b) {
-  return (a + b - 1) / b;
-}
 
 int32_t n_pairs_of(int32_t n_rows, int32_t n_columns, int32_t tile_columns) {
   return divide_up(n_rows, kGemmTileRows) * divide_up(n_columns, kGemmTilesOfPair * tile_columns);

@@ -12,7 +12,7 @@ struct KernelImage {
 };
 
 std::span<const KernelImage> kernel_images();
-// architecture: "90a". False: the device runs what was built for an older one.
-bool has_image_for(std::string_view architecture);
+// What each image has code for, the oldest first, and of that also PTX: "80", "90a".
+std::span<const std::string_view> built_architectures();
 
 }  // namespace dunlin::cuda

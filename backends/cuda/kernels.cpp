@@ -4,8 +4,8 @@
 
 namespace dunlin::cuda {
 
-Result<std::unique_ptr<Kernels>> Kernels::load(const Context& context) {
-  std::unique_ptr<Kernels> kernels(new Kernels(context));
+Result<std::unique_ptr<LoadedKernels>> LoadedKernels::load(const Context& context) {
+  std::unique_ptr<LoadedKernels> kernels(new LoadedKernels(context));
   for (const KernelImage& image : kernel_images()) {
     CUmodule module = nullptr;
     DUNLIN_RETURN_IF_ERROR(
@@ -15,19 +15,18 @@ Result<std::unique_ptr<Kernels>> Kernels::load(const Context& context) {
     kernels->modules_[image.name] = module;
   }
 #define DUNLIN_CUDA_BIND_KERNEL(image, params, entry) \
-  kernels->entry.name = #entry;                       \
   DUNLIN_RETURN_IF_ERROR(kernels->bind(#image, #entry, kernels->entry.function));
   DUNLIN_CUDA_KERNELS(DUNLIN_CUDA_BIND_KERNEL)
 #undef DUNLIN_CUDA_BIND_KERNEL
   return kernels;
 }
 
-Kernels::~Kernels() {
+LoadedKernels::~LoadedKernels() {
   (void)context_.make_current();
   for (const auto& [image, module] : modules_) (void)context_.driver().cuModuleUnload(module);
 }
 
-Status Kernels::bind(const char* image, const char* name, CUfunction& function) const {
+Status LoadedKernels::bind(const char* image, const char* name, CUfunction& function) const {
   const auto found = modules_.find(image);
   DUNLIN_CHECK(found != modules_.end());
   DUNLIN_RETURN_IF_ERROR(context_.check(context_.driver().cuModuleGetFunction(&function, found->second, name),

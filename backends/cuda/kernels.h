@@ -79,19 +79,22 @@ namespace dunlin::cuda {
   X(attention_prefill, AttentionParams, attn_prefill_fp8_128)
 // clang-format on
 
-class Kernels {
- public:
-  static Result<std::unique_ptr<Kernels>> load(const Context& context);
-  ~Kernels();
-  Kernels(const Kernels&) = delete;
-  Kernels& operator=(const Kernels&) = delete;
-
-#define DUNLIN_CUDA_KERNEL_MEMBER(image, params, name) Kernel<params> name;
+// The entry points by name.
+struct Kernels {
+#define DUNLIN_CUDA_KERNEL_MEMBER(image, params, entry) Kernel<params> entry{nullptr, #entry};
   DUNLIN_CUDA_KERNELS(DUNLIN_CUDA_KERNEL_MEMBER)
 #undef DUNLIN_CUDA_KERNEL_MEMBER
+};
+
+class LoadedKernels : public Kernels {
+ public:
+  static Result<std::unique_ptr<LoadedKernels>> load(const Context& context);
+  ~LoadedKernels();
+  LoadedKernels(const LoadedKernels&) = delete;
+  LoadedKernels& operator=(const LoadedKernels&) = delete;
 
  private:
-  explicit Kernels(const Context& context) : context_(context) {}
+  explicit LoadedKernels(const Context& context) : context_(context) {}
   Status bind(const char* image, const char* name, CUfunction& function) const;
 
   const Context& context_;

@@ -4,6 +4,7 @@
 
 #include "backends/cuda/device/activation.h"
 #include "backends/cuda/device/gemm_mma_stage.h"
+#include "backends/cuda/divide_up.h"
 #include "backends/cuda/mma_shape.h"
 
 namespace dunlin::cuda {
@@ -17,10 +18,6 @@ constexpr int32_t kMinStages = 2;
 constexpr int32_t kMaxStagesByEngine = 2, kMaxStagesByLanes = 4;
 // Shared memory that the system and the kernel itself take of a CTA's share.
 constexpr int32_t kReservedShared = 3072;
-
-int32_t divide_up(int32_t a, int32_t b) {
-  return (a + b - 1) / b;
-}
 
 // A CTA's share of an SM.
 int32_t shared_share(const DeviceLimits& limits) {
@@ -46,7 +43,7 @@ LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const
   // other SMs have none (measured: 7B 436 tokens/s with one, 560 with two).
   const int32_t n_ctas = std::min(size.n_strips / unit, kGemvCtasPerSm * limits.n_sm);
   const int32_t tiles = divide_up(size.n_strips / unit, n_ctas) * unit * size.n_tiles;
-  int32_t n_warps = std::min(tiles, gemv_max_warps(limits.compute_capability));
+  int32_t n_warps = std::min(tiles, gemv_max_warps(limits.code_architecture));
   while (n_warps > 1 && gemv_shared_bytes(size, n_ctas, n_warps, kMinStages) > shared_share(limits))
     --n_warps;
   GemvSplit& split = shape.gemv;
@@ -57,7 +54,7 @@ LinearShape shape_gemv(const LinearSize& size, const DeviceLimits& limits, const
   split.tile_reciprocal = uint32_t(((int64_t(1) << 31) + size.n_tiles - 1) / size.n_tiles);
   split.stage_bytes = size.tile_bytes;
   // No more than there are tiles: what a CTA leaves free, the next kernel's may take, and begin to load.
-  const int32_t max_stages = limits.has_bulk_copy ? kMaxStagesByEngine : kMaxStagesByLanes;
+  const int32_t max_stages = limits.has_bulk_copy() ? kMaxStagesByEngine : kMaxStagesByLanes;
   const int32_t most = std::min(max_stages, divide_up(tiles, n_warps));
   split.n_stages = std::min(kMinStages, most);
   while (split.n_stages < most &&

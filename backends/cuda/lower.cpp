@@ -218,13 +218,19 @@ Result<LoweredPlan> Lowering::run() {
     DUNLIN_RETURN_IF_ERROR(lower_argmax());
     DUNLIN_RETURN_IF_ERROR(lower_sampling());
   }
-  // A step of one row decodes; there is nothing else to be general about.
-  if (single_row()) plan_.general = plan_.decode;
+  // A step of one row decodes; there is nothing else to be general about. An observed one runs `general` node
+  // by node, as last_launch_of_node counts it.
+  if (single_row() && !options_.observed) plan_.general = plan_.decode;
   DUNLIN_RETURN_IF_ERROR(context_.synchronize("preparing a plan"));
   return std::move(plan_);
 }
 
 namespace {
+
+bool has_activation(const Node& node, std::string* why) {
+  if (Graph::attrs_of<GluAttrs>(node).activation == Activation::kSilu) return true;
+  return explain(why, "no kernel for this activation");
+}
 
 bool members_are_quantized(const Graph& graph, const Node& node, std::string* why) {
   for (size_t i = 1; i < node.inputs.size(); ++i) {
@@ -244,11 +250,9 @@ bool can_lower(const Graph& graph, const Node& node, std::string* why) {
         return explain(why, str_cat("a group has at most ", kMaxSegments, " members"));
       return members_are_quantized(graph, node, why);
     case OpKind::kLinearGlu:
-      return members_are_quantized(graph, node, why);
+      return has_activation(node, why) && members_are_quantized(graph, node, why);
     case OpKind::kGlu:
-      if (Graph::attrs_of<GluAttrs>(node).activation != Activation::kSilu)
-        return explain(why, "no kernel for this activation");
-      return true;
+      return has_activation(node, why);
     default:
       return true;
   }

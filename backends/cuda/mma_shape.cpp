@@ -3,15 +3,9 @@
 #include <algorithm>
 
 #include "backends/cuda/device/gemm_mma_stage.h"
+#include "backends/cuda/divide_up.h"
 
 namespace dunlin::cuda {
-namespace {
-
-int32_t divide_up(int32_t a, int32_t b) {
-  return (a + b - 1) / b;
-}
-
-}  // namespace
 
 // gate and up of a tile's outputs come in the same plane.
 bool is_mma(const LinearSize& size) {

@@ -105,7 +105,7 @@ std::vector<PhaseReport> CudaPlan::report() const {
 }
 
 Status CudaPlan::launch(std::span<const Launch> launches) const {
-  for (const Launch& l : launches) DUNLIN_RETURN_IF_ERROR(l.run(context_, context_.limits().has_pdl));
+  for (const Launch& l : launches) DUNLIN_RETURN_IF_ERROR(l.run(context_, context_.limits().has_pdl()));
   return Status::ok();
 }
 

@@ -41,6 +41,19 @@ uint64_t aligned(uint64_t bytes) {
 
 }  // namespace
 
+Status read_rounded(const WeightSource& source, int64_t first, int64_t n_rows, uint8_t* out) {
+  const uint64_t row_bytes = source.tensor.row_bytes();
+  const auto k = size_t(source.tensor.shape.row_elements());
+  std::vector<uint8_t> blocks(size_t(n_rows) * row_bytes);
+  DUNLIN_RETURN_IF_ERROR(source.read_rows(first, n_rows, blocks.data()));
+  std::vector<float> values(k);
+  for (size_t r = 0; r < size_t(n_rows); ++r) {
+    quant_format(source.tensor.type).dequantize(blocks.data() + r * row_bytes, values.data(), k);
+    quant_format(DType::kF16).quantize(values.data(), out + r * k * sizeof(uint16_t), k);
+  }
+  return Status::ok();
+}
+
 Result<std::unique_ptr<WeightUploader>> WeightUploader::create(const Context& context,
                                                                const Kernels& kernels) {
   DUNLIN_ASSIGN_OR_RETURN(auto readers, UploadReaders::create(context, kernels));
@@ -71,12 +84,13 @@ Result<std::unique_ptr<DeviceWeight>> WeightUploader::upload(const WeightSource&
   const Shape& shape = source.tensor.shape;
   const bool is_vector = shape.rank() == 1;
   const Plane plane = is_vector ? Plane::kF32 : plane_for(source.tensor.type);
-  const bool converts = is_vector || (!raw_type_of(source.tensor.type) && !is_dense_type(source.tensor.type));
   DUNLIN_ASSIGN_OR_RETURN(WeightMemory memory, take(device_bytes(source), source.name));
   const MatrixView matrix{memory.as<const uint8_t>(), is_vector ? shape[0] : shape.n_rows(),
                           is_vector ? 1 : shape.row_elements(), plane, 0};
-  const Status queued =
-      converts ? upload_converted(source, matrix, memory) : upload_matrix(source, matrix, memory);
+  const bool has_plane = raw_type_of(source.tensor.type) || is_dense_type(source.tensor.type);
+  const Status queued = is_vector   ? upload_vector(source, matrix, memory)
+                        : has_plane ? upload_matrix(source, matrix, memory)
+                                    : upload_rounded(source, matrix, memory);
   if (!queued.is_ok()) {
     readers_->drop();  // before the memory that they write to goes
     return queued;
@@ -115,28 +129,42 @@ Status WeightUploader::upload_matrix(const WeightSource& source, const MatrixVie
   return Status::ok();
 }
 
-Status WeightUploader::upload_converted(const WeightSource& source, const MatrixView& matrix,
-                                        const WeightMemory& memory) {
-  const int64_t n = matrix.n, k = matrix.k;
-  std::vector<uint8_t> blocks(size_t(source.tensor.bytes()));
-  DUNLIN_RETURN_IF_ERROR(source.tensor.read(0, blocks));
-  std::vector<float> values(size_t(n * k));
-  quant_format(source.tensor.type).dequantize(blocks.data(), values.data(), uint64_t(n * k));
-  if (!source.row_order.empty()) {
-    std::vector<float> ordered(values.size());
-    for (int64_t r = 0; r < n; ++r)
-      std::copy_n(values.begin() + source.row_order[size_t(r)] * k, k, ordered.begin() + r * k);
-    values = std::move(ordered);
-  }
-  const auto bytes = std::make_shared<std::vector<uint8_t>>(memory.size);
-  quant_format(matrix.plane == Plane::kF16 ? DType::kF16 : DType::kF32)
-      .quantize(values.data(), bytes->data(), uint64_t(n * k));
-  for (uint64_t at = 0; at < bytes->size(); at += UploadReaders::kStageBytes) {
+Status WeightUploader::upload_rounded(const WeightSource& source, const MatrixView& matrix,
+                                      const WeightMemory& memory) {
+  const uint64_t row = uint64_t(matrix.k) * sizeof(uint16_t);
+  const auto rows_per_job = int64_t(UploadReaders::kStageBytes / row);
+  if (rows_per_job == 0)
+    return Status::unsupported("weight '", source.name, "' has rows of ", row, " bytes as F16, at most ",
+                               UploadReaders::kStageBytes, " can be loaded");
+  const auto shared = std::make_shared<const WeightSource>(source);
+  for (int64_t first = 0; first < matrix.n; first += rows_per_job) {
+    const int64_t n_rows = std::min(rows_per_job, matrix.n - first);
     UploadJob job;
     job.name = source.name;
-    job.bytes = std::min(UploadReaders::kStageBytes, bytes->size() - at);
-    job.read = [bytes, at, size = job.bytes](uint8_t* out) {
-      std::memcpy(out, bytes->data() + at, size);
+    job.bytes = uint64_t(n_rows) * row;
+    job.read = [shared, first, n_rows](uint8_t* out) { return read_rounded(*shared, first, n_rows, out); };
+    job.to = memory.address + uint64_t(first) * row;
+    DUNLIN_RETURN_IF_ERROR(readers_->add(std::move(job)));
+  }
+  return Status::ok();
+}
+
+Status WeightUploader::upload_vector(const WeightSource& source, const MatrixView& matrix,
+                                     const WeightMemory& memory) {
+  const auto n = size_t(matrix.n);
+  std::vector<uint8_t> blocks(size_t(source.tensor.bytes()));
+  DUNLIN_RETURN_IF_ERROR(source.tensor.read(0, blocks));
+  std::vector<float> values(n);
+  quant_format(source.tensor.type).dequantize(blocks.data(), values.data(), n);
+  const auto ordered = std::make_shared<std::vector<float>>(values);
+  if (!source.row_order.empty())
+    for (size_t i = 0; i < n; ++i) (*ordered)[i] = values[size_t(source.row_order[i])];
+  for (uint64_t at = 0; at < n * sizeof(float); at += UploadReaders::kStageBytes) {
+    UploadJob job;
+    job.name = source.name;
+    job.bytes = std::min(UploadReaders::kStageBytes, n * sizeof(float) - at);
+    job.read = [ordered, at, size = job.bytes](uint8_t* out) {
+      std::memcpy(out, reinterpret_cast<const uint8_t*>(ordered->data()) + at, size);
       return Status::ok();
     };
     job.to = memory.address + at;

@@ -9,6 +9,10 @@
 
 namespace dunlin::cuda {
 
+// Rows of a matrix as F16, in the weight's order. Takes memory for the
+// blocks of these rows and for one row of f32. Any thread.
+Status read_rounded(const WeightSource& source, int64_t first, int64_t n_rows, uint8_t* out);
+
 class WeightUploader {
  public:
   static Result<std::unique_ptr<WeightUploader>> create(const Context& context, const Kernels& kernels);
@@ -27,8 +31,10 @@ class WeightUploader {
   // Of what was reserved, if as much is left.
   Result<WeightMemory> take(uint64_t bytes, const std::string& name);
   Status upload_matrix(const WeightSource& source, const MatrixView& matrix, const WeightMemory& memory);
-  // f32 values, converted on the host: vectors, and types without a plane.
-  Status upload_converted(const WeightSource& source, const MatrixView& matrix, const WeightMemory& memory);
+  // Types without a plane, rounded by the readers as they go.
+  Status upload_rounded(const WeightSource& source, const MatrixView& matrix, const WeightMemory& memory);
+  // To f32, on the caller's thread.
+  Status upload_vector(const WeightSource& source, const MatrixView& matrix, const WeightMemory& memory);
 
   const Context& context_;
   std::shared_ptr<const DeviceBuffer> reserved_;

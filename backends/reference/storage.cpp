@@ -49,11 +49,17 @@ namespace {
 // Q8_0 keeps a scale for this many dimensions of a head; the last one covers what is left.
 constexpr int32_t kScaleDims = 32;
 
+// No cache holds an infinity.
+float round_to_f16(float x) {
+  constexpr float kLargestF16 = 65504.0f;
+  return f16_to_f32(f32_to_f16(std::clamp(x, -kLargestF16, kLargestF16)));
+}
+
 // What values that share a scale become: int8 times an f16 scale.
 void round_to_q8(const float* x, int32_t n, float* out) {
   float max = 0;
   for (int32_t i = 0; i < n; ++i) max = std::max(max, std::fabs(x[i]));
-  const float scale = f16_to_f32(f32_to_f16(max / 127));
+  const float scale = round_to_f16(max / 127);
   for (int32_t i = 0; i < n; ++i)
     out[i] = scale == 0 ? 0 : std::clamp(std::nearbyint(x[i] / scale), -127.0f, 127.0f) * scale;
 }
@@ -72,7 +78,7 @@ void round_to_fp8(const float* x, int32_t n, float* out) {
 
 void round_row(KvType type, const float* x, int64_t n, int32_t head_dim, float* out) {
   if (type == KvType::kF16) {
-    for (int64_t i = 0; i < n; ++i) out[i] = f16_to_f32(f32_to_f16(x[i]));
+    for (int64_t i = 0; i < n; ++i) out[i] = round_to_f16(x[i]);
     return;
   }
   for (int64_t head = 0; head < n; head += head_dim) {

@@ -109,6 +109,10 @@ dunlin_status dunlin_devices_json(char** text) {
   return guard([&] { return give_text(describe_devices(make_builtin_registry()), text); });
 }
 
+dunlin_status dunlin_device_notes_json(char** text) {
+  return guard([&] { return give_text(describe_device_notes(make_builtin_registry()), text); });
+}
+
 void dunlin_model_options_init(dunlin_model_options* options) {
   *options = {sizeof(dunlin_model_options), 1, 0, nullptr, nullptr};
 }

@@ -80,6 +80,10 @@ std::string describe_devices(const Registry& registry) {
   return write(devices);
 }
 
+std::string describe_device_notes(const Registry& registry) {
+  return write(Json(registry.notes()));
+}
+
 std::string describe_model(const Model& model) {
   const ModelFiles& files = model.files();
   int64_t n_parameters = 0;

@@ -10,6 +10,7 @@
 namespace dunlin {
 
 std::string describe_devices(const Registry& registry);
+std::string describe_device_notes(const Registry& registry);
 std::string describe_model(const Model& model);
 std::string describe_engine(const Engine& engine);
 std::string describe_profile(const ProfileOptions& options, const StepProfile& profile);

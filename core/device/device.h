@@ -139,7 +139,7 @@ class Plan {
   // start(), in host memory, [rows of the capacity, n_embd] f32. Not while a step runs. Else empty.
   virtual std::span<float> hidden() { return {}; }
   // By logit row, the token that the row's TokenChoice gives, of the last step waited for; -1 if a logit is
-  // NaN or +inf. Unspecified for rows of want_logits(). Empty where the device does not choose tokens.
+  // NaN or +inf, or all are -inf. Unspecified for rows of want_logits(). Empty: the device chooses none.
   virtual std::span<const int32_t> tokens() const { return {}; }
   virtual std::vector<PhaseReport> report() const = 0;
   // Runs a step `repeats` times, at least once, whole and with the time taken between its phases. A step that
@@ -219,6 +219,8 @@ class Backend {
   virtual const char* name() const = 0;
   // Devices that can be opened now; empty where there is no hardware or driver, which is no error.
   virtual std::vector<DeviceInfo> enumerate() const = 0;
+  // What keeps a driver or hardware of this machine from being among them, a line each, for people.
+  virtual std::vector<std::string> notes() const { return {}; }
   virtual Result<std::unique_ptr<Device>> open(const DeviceInfo& info,
                                                const DeviceOptions& options) const = 0;
 };

@@ -21,6 +21,13 @@ std::vector<DeviceInfo> Registry::enumerate() const {
   return all;
 }
 
+std::vector<std::string> Registry::notes() const {
+  std::vector<std::string> all;
+  for (const auto& backend : backends_)
+    for (const std::string& note : backend->notes()) all.push_back(str_cat(backend->name(), ": ", note));
+  return all;
+}
+
 Result<DeviceInfo> Registry::find(std::string_view id) const {
   std::string known;
   for (const DeviceInfo& info : enumerate()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +16,8 @@ class Registry {
 
   // All devices of all backends, best score first.
   std::vector<DeviceInfo> enumerate() const;
+  // Of all backends, what keeps something of this machine from being a device: "cuda: ...".
+  std::vector<std::string> notes() const;
   // The device with this id; "auto" is the best score; a bare backend name ("cpu") is that backend's best.
   Result<DeviceInfo> find(std::string_view id) const;
   Result<std::unique_ptr<Device>> open(const DeviceInfo& info, const DeviceOptions& options) const;

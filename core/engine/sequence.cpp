@@ -105,7 +105,8 @@ std::optional<FinishReason> Sequence::sample(std::span<float> logits, int64_t no
 std::optional<FinishReason> Sequence::accept(int32_t token, int64_t now_us) {
   if (request_.max_tokens == 0) return FinishReason::kLength;
   if (token < 0) {
-    error_ = Status::internal(kNonFiniteLogits, ": the device found a NaN or +inf among the logits");
+    error_ = Status::internal(kNonFiniteLogits,
+                              ": the device found a NaN or +inf among the logits, or nothing above -inf");
     return FinishReason::kError;
   }
   return take({token, 0.0f}, now_us);

@@ -87,6 +87,7 @@ Result<std::unique_ptr<Executor>> Executor::create(const ModelFiles& files, cons
   };
   DUNLIN_ASSIGN_OR_RETURN(Placement placement, place(registry, options, int32_t(files.config.n_layer), need));
   DUNLIN_CHECK(!options.observer || placement.parts.size() == 1);
+  for (const std::string& note : registry.notes()) log.debug("not used: ", note);
   log.info("device: ", placement.reason);
   if (placement.parts.size() > 1) log.info("placement:\n", placement_table(placement));
   DUNLIN_ASSIGN_OR_RETURN(std::vector<std::shared_ptr<Device>> devices, open_devices.take(placement));

@@ -1,6 +1,8 @@
 // The table of cases. Tolerances are those of docs/numerics.md: f32 arithmetic, or 8-bit activations.
 #include "tests/conformance/op_case.h"
 
+#include <cmath>
+
 namespace dunlin::testing {
 namespace {
 
@@ -70,6 +72,29 @@ void add_fused_cases(std::vector<OpCase>& cases) {
   }
 }
 
+// Only silu has kernels everywhere.
+void add_gelu_cases(std::vector<OpCase>& cases) {
+  for (const DType type : {DType::kF32, DType::kQ8_0, DType::kQ4_K}) {
+    OpCase c;
+    c.name = str_cat("gated mlp with gelu, ", dtype_name(type));
+    c.nmse = type == DType::kF32 ? ops::kF32Nmse : ops::kInt8Nmse;
+    c.steps = rows({1, 4, 9, 40});
+    c.may_be_refused = true;
+    c.build = [=](GraphBuilder& g) {
+      const ValueId x = ops::input(g, 256);
+      return g.glu("h", g.linear("gate", x, g.weight("gate", type, {48, 256})),
+                   g.linear("up", x, g.weight("up", type, {48, 256})), {Activation::kGeluTanh});
+    };
+    cases.push_back(std::move(c));
+  }
+  OpCase plain{"glu with gelu", ops::kF32Nmse, rows({1, 5}), kSmallKv, [](GraphBuilder& g) {
+                 const ValueId x = ops::input(g, 37);
+                 return g.glu("h", x, g.add("twice", x, x), {Activation::kGeluTanh});
+               }};
+  plain.may_be_refused = true;
+  cases.push_back(std::move(plain));
+}
+
 void add_row_cases(std::vector<OpCase>& cases) {
   // The linear's result dies at the sum, and a wider row may take its place before all rows are summed.
   cases.push_back(
@@ -102,6 +127,17 @@ void add_row_cases(std::vector<OpCase>& cases) {
            for (int32_t i = 0; i < n_rot / 2; ++i) inv_freq.push_back(1.0f / float(1 + i * i));
            return g.rope("r", ops::input(g, 48), g.constant("f", inv_freq), {16, n_rot, 1.25f});
          }});
+  }
+  // An angle that is a product of f32 is off by 2^-24 of itself, here by up to 0.06.
+  for (const int32_t position : {131071, 1000003}) {
+    OpCase far{str_cat("rope from position ", position), ops::kF32Nmse, rows({3, 1, 40, 1}), kSmallKv,
+               [](GraphBuilder& g) {
+                 std::vector<float> inv_freq;
+                 for (int32_t i = 0; i < 32; ++i) inv_freq.push_back(std::pow(5e5f, -float(i) / 32.0f));
+                 return g.rope("r", ops::input(g, 128), g.constant("f", inv_freq), {64, 64, 1.0f});
+               }};
+    far.first_position = position;
+    cases.push_back(std::move(far));
   }
   cases.push_back({"glu", ops::kF32Nmse, rows({1, 5}), kSmallKv, [](GraphBuilder& g) {
                      const ValueId x = ops::input(g, 37);
@@ -162,6 +198,25 @@ void add_long_attention_cases(std::vector<OpCase>& cases) {
   }
 }
 
+// Values beyond what F16 holds.
+void add_saturated_case(std::vector<OpCase>& cases) {
+  OpCase c;
+  c.name = "attention over values that saturate";
+  c.nmse = ops::attention_nmse(KvType::kF16);
+  c.steps = {{{0, 100}}, {{0, 1}, {1, 50}}, {{2, 1}}, {{0, 1}, {1, 1}, {2, 1}}};
+  c.kv = {KvType::kF16, 1, 1, 64};
+  c.build = [](GraphBuilder& g) {
+    const ValueId x = ops::input(g, 128);
+    const ValueId q = g.linear("q", x, g.weight("q", DType::kF32, {128, 128}));
+    const ValueId k = g.linear("k", x, g.weight("k", DType::kF32, {64, 128}));
+    ValueId v = g.linear("v", x, g.weight("v", DType::kF32, {64, 128}));
+    for (int i = 0; i < 20; ++i) v = g.add(str_cat("v", i), v, v);
+    g.kv_append("append", k, v, {0});
+    return g.attention("a", q, {0, 2, 1, 64, 0.125f, 0});
+  };
+  cases.push_back(std::move(c));
+}
+
 }  // namespace
 
 std::vector<OpCase> all_cases() {
@@ -170,7 +225,9 @@ std::vector<OpCase> all_cases() {
   add_linear_cases(cases);
   add_wide_cases(cases);
   add_fused_cases(cases);
+  add_gelu_cases(cases);
   add_attention_cases(cases);
+  add_saturated_case(cases);
   add_long_attention_cases(cases);
   return cases;
 }

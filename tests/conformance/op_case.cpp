@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <iostream>
 #include <map>
 #include <numeric>
 #include <random>
@@ -28,6 +29,7 @@ class CaseSteps {
   CaseSteps(const OpCase& op_case, Device& device, int32_t n_rows)
       : n_sequences_(op_case.n_sequences),
         n_blocks_((op_case.context + device.kv_block_tokens() - 1) / device.kv_block_tokens()),
+        first_position_(op_case.first_position),
         inputs_({n_rows, n_rows, n_sequences_, n_blocks_}) {}
 
   const StepInputs& next(const std::vector<CaseChunk>& chunks) {
@@ -39,7 +41,7 @@ class CaseSteps {
       // Blocks of a sequence are not adjacent: n_sequences apart.
       for (int32_t b = 0; b < n_blocks_; ++b) blocks[size_t(b)] = b * n_sequences_ + chunk.sequence;
       const int32_t row = inputs_.n_rows();
-      REQUIRE(inputs_.add_sequence(tokens, lengths_[chunk.sequence], blocks));
+      REQUIRE(inputs_.add_sequence(tokens, first_position_ + lengths_[chunk.sequence], blocks));
       for (int32_t t = 0; t < chunk.n_tokens; ++t) REQUIRE(inputs_.want_logits(row + t));
       lengths_[chunk.sequence] += chunk.n_tokens;
     }
@@ -48,13 +50,25 @@ class CaseSteps {
   int32_t n_blocks() const { return n_blocks_; }
 
  private:
-  int32_t n_sequences_, n_blocks_;
+  int32_t n_sequences_, n_blocks_, first_position_;
   StepInputs inputs_;
   std::map<int32_t, int32_t> lengths_;
   std::mt19937_64 random_{99};
 };
 
 }  // namespace
+
+bool runs_case(const OpCase& op_case, const Device& device) {
+  if (!op_case.may_be_refused) return true;
+  const Graph graph = build_graph(op_case, kCaseRows, device);
+  for (const Node& node : graph.nodes) {
+    std::string why;
+    if (device.supports(graph, node, &why)) continue;
+    std::cerr << "skipped: " << op_case.name << " on " << device.info().id << ": " << why << '\n';
+    return false;
+  }
+  return true;
+}
 
 std::vector<float> run_case(const OpCase& op_case, Device& device, int32_t n_rows) {
   const Graph graph = build_graph(op_case, n_rows, device);

@@ -25,6 +25,8 @@ struct OpCase {
   std::function<ValueId(GraphBuilder&)> build;  // returns the output, a row per token
   int32_t context = 300;                        // positions of a sequence
   int32_t n_sequences = 3;
+  int32_t first_position = 0;   // of every sequence; cases without a cache
+  bool may_be_refused = false;  // a device may say that it has no kernel for it
 };
 
 // The cases of every op, with odd and prime shapes and every weight type.
@@ -36,6 +38,8 @@ inline constexpr int32_t kPromptRows = 2048;
 // The output rows of all steps, one after the other, from a plan for steps of so many rows. Fails the test on
 // an error.
 inline constexpr int32_t kCaseRows = 160;
+// Whether the device runs it; says so on stderr if not. Fails the test if it must.
+bool runs_case(const OpCase& op_case, const Device& device);
 std::vector<float> run_case(const OpCase& op_case, Device& device, int32_t n_rows = kCaseRows);
 
 }  // namespace dunlin::testing

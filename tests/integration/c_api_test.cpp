@@ -18,6 +18,18 @@ std::string error() {
   return dunlin_last_error();
 }
 
+// The ids in dunlin_devices_json().
+std::vector<std::string> device_ids() {
+  const std::string text = dunlin::devices_json();
+  constexpr std::string_view kBefore = "\"id\": \"";
+  std::vector<std::string> ids;
+  for (size_t at = text.find(kBefore); at != std::string::npos; at = text.find(kBefore, at)) {
+    at += kBefore.size();
+    ids.push_back(text.substr(at, text.find('"', at) - at));
+  }
+  return ids;
+}
+
 }  // namespace
 
 TEST_CASE("null arguments are refused by name") {
@@ -27,6 +39,7 @@ TEST_CASE("null arguments are refused by name") {
   CHECK(dunlin_model_open(kModel, nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
   CHECK(dunlin_engine_create(nullptr, nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
   CHECK(dunlin_devices_json(nullptr) == DUNLIN_INVALID_ARGUMENT);
+  CHECK(dunlin_device_notes_json(nullptr) == DUNLIN_INVALID_ARGUMENT);
   CHECK(dunlin_session_create(nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
   dunlin_model_free(nullptr);
   dunlin_engine_free(nullptr);
@@ -165,11 +178,18 @@ TEST_CASE("a callback's exception ends the generation and comes out of generate"
   CHECK_THROWS_WITH(session.generate("The king", fail), "mine");
 }
 
-TEST_CASE("verification finds no divergence, and says which node is worst") {
+TEST_CASE("verification of one token and of more finds no divergence on any device") {
   const dunlin::Model model(kModel);
-  const std::string report = model.verify_json("cpu", model.tokenize("Once upon a time"));
-  CHECK(report.find("\"first_divergence\": null") != std::string::npos);
-  CHECK(report.find("\"same_argmax\": true") != std::string::npos);
+  for (const std::string& device : device_ids()) {
+    for (const char* prompt : {"Once", "Once upon a time"}) {
+      const std::vector<int32_t> tokens = model.tokenize(prompt);
+      INFO(device << ", " << tokens.size() << " tokens");
+      CHECK((tokens.size() == 1) == (std::strcmp(prompt, "Once") == 0));
+      const std::string report = model.verify_json(device, tokens);
+      CHECK(report.find("\"first_divergence\": null") != std::string::npos);
+      CHECK(report.find("\"same_argmax\": true") != std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("ceilings fill as much of the struct as the caller's header knew") {

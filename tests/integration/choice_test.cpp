@@ -27,18 +27,24 @@ std::vector<DeviceInfo> choosing_devices() {
   return devices;
 }
 
-// An embedding and a head: logits [rows, n_vocab], equal for ids 1000 apart now and then.
+// An embedding and a head: logits [rows, n_vocab], equal for ids 1000 apart now and then. bias: by logit, or
+// none.
 class HeadModel {
  public:
-  HeadModel(Device& device, int32_t n_vocab, int32_t n_choosable, int32_t n_rows)
+  HeadModel(Device& device, int32_t n_vocab, int32_t n_choosable, int32_t n_rows,
+            std::vector<float> bias = {})
       : n_vocab_(n_vocab), n_choosable_(n_choosable), inputs_({n_rows, n_rows, n_rows, 1}) {
     GraphBuilder b({n_rows, n_rows});
     const ValueId x = b.embed("embed", b.weight("embed", DType::kF32, {kTokens, kWidth}));
     const ValueId rows = b.gather_logit_rows("rows", x);
-    graph_ = b.finish(b.linear("head", rows, b.weight("head", DType::kF32, {n_vocab, kWidth})));
+    const ValueId head_weight = b.weight("head", DType::kF32, {n_vocab, kWidth});
+    graph_ = b.finish(bias.empty()
+                          ? b.linear("head", rows, head_weight)
+                          : b.linear("head", rows, head_weight, b.weight("bias", DType::kF32, {n_vocab})));
     REQUIRE(verify_graph(graph_).is_ok());
     upload(device, "embed", {kTokens, kWidth}, embedding());
     upload(device, "head", {n_vocab, kWidth}, head());
+    if (!bias.empty()) upload(device, "bias", {n_vocab}, std::move(bias));
     REQUIRE(device.finish_uploads().is_ok());
     auto plan = device.compile(graph_, {bindings_, nullptr, 1, n_rows}, {n_choosable, {}});
     INFO((plan.is_ok() ? "" : plan.message()));
@@ -259,6 +265,36 @@ TEST_CASE("every kind of request, and many seeds, give the Sampler's token on ev
         requests.back().params.seed = random();
       }
       check_batch(model, requests, false);
+    }
+  }
+}
+
+TEST_CASE("a row without a logit above -inf has no token on any device that chooses") {
+  constexpr int32_t kVocab = 300, kOnlyId = 123;
+  const std::vector<float> nothing(kVocab, -INFINITY);
+  std::vector<float> one = nothing;
+  one[kOnlyId] = 0;
+  for (const DeviceInfo& info : choosing_devices()) {
+    auto device = test_registry().open(info, {2, 2, Log(), {}});
+    REQUIRE(device.is_ok());
+    for (const int32_t n_rows : {1, 8}) {
+      HeadModel without(**device, kVocab, kVocab, n_rows, nothing),
+          with(**device, kVocab, kVocab, n_rows, one);
+      for (const float temperature : {0.0f, 1.0f}) {
+        INFO(info.id << ", " << n_rows << " rows, temperature " << temperature);
+        Request request{{}, {3}};
+        request.params.temperature = temperature;
+        for (HeadModel* model : {&without, &with}) {
+          model->inputs().clear();
+          for (int32_t row = 0; row < n_rows; ++row) {
+            add_row(*model, request);
+            want_choice(*model, request, row, false);
+          }
+          REQUIRE(model->plan().run(model->inputs()).is_ok());
+          for (int32_t row = 0; row < n_rows; ++row)
+            CHECK(model->plan().tokens()[size_t(row)] == (model == &with ? kOnlyId : -1));
+        }
+      }
     }
   }
 }

@@ -1,8 +1,8 @@
 # dunlin_find_cuda(): is the CUDA backend built? DUNLIN_CUDA is AUTO (if nvcc is found), ON or OFF. Sets
 # DUNLIN_HAS_CUDA, DUNLIN_NVCC and DUNLIN_CUDA_INCLUDE. Only the compiler and cuda.h are needed: nothing is linked.
 set(DUNLIN_CUDA "AUTO" CACHE STRING "CUDA backend: AUTO (if nvcc is found), ON, OFF")
-set(DUNLIN_CUDA_ARCHITECTURES "87;89;90a;120;121" CACHE STRING
-    "CUDA architectures to build kernels for; others run from the PTX of the oldest")
+set(DUNLIN_CUDA_ARCHITECTURES "80;87;89;90a;120;121" CACHE STRING
+    "CUDA architectures to build kernels for, the oldest first: what is newer than it runs from its PTX")
 
 # The folders that nvcc itself includes from. Asked, not guessed from nvcc's own path: /usr/local/bin/nvcc may be a script
 # that starts the real one elsewhere.

@@ -30,7 +30,8 @@ struct RunRow {
   }
   void operator()(const AddStep& s) const { kernels.add(s.a.row(r), s.b.row(r), s.out.row(r), s.out.width); }
   void operator()(const GluStep& s) const {
-    kernels.silu_mul(s.gate.row(r), s.up.row(r), s.out.row(r), s.out.width);
+    const auto kernel = s.activation == Activation::kGeluTanh ? kernels.gelu_tanh_mul : kernels.silu_mul;
+    kernel(s.gate.row(r), s.up.row(r), s.out.row(r), s.out.width);
   }
   void operator()(const RotationStep& s) const {
     const double position = step.positions()[size_t(r)];

@@ -38,6 +38,7 @@ struct AddStep {
 };
 struct GluStep {
   Rows gate, up, out;
+  Activation activation;
 };
 struct CopyStep {
   Rows x, out;

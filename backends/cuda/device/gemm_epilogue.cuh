@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backends/cuda/device/gemm_params.h"
+#include "backends/cuda/device/silu.cuh"
 
 namespace dunlin::cuda {
 
@@ -45,11 +46,6 @@ __device__ __forceinline__ void store_pair(float* to, float2 v, int n_left) {
   }
   if (n_left > 0) to[0] = v.x;
   if (n_left > 1) to[1] = v.y;
-}
-
-// The exact division would cost more than all else of the epilogue.
-__device__ __forceinline__ float gemm_silu(float x) {
-  return __fdividef(x, 1.0f + __expf(-x));
 }
 
 // What a lane's sums become: rows row and row + 8, kGroups groups of 8 columns. Loaded apart from the sums,
@@ -101,7 +97,7 @@ __device__ __forceinline__ void store_sums_as(const GemmTarget& p, int m, int ro
       if (!p.glu) {
         store_pair<kWhole>(to + at, v, p.n - at);
       } else if (kWhole || at < p.n) {
-        to[at / 2] = gemm_silu(v.x) * v.y;
+        to[at / 2] = silu(v.x) * v.y;
       }
     }
   }

@@ -1,6 +1,6 @@
-// Parameters of the linear kernels: ops/gemv.cu, ops/skinny.cu. All that a kernel must know to find its
-// weights is here, in constant memory: a directory in global memory would be a cache miss before every first
-// load.
+// Parameters of the linear kernels: ops/gemv.cu, ops/skinny.cu, ops/gemm_mma.cu. All that a kernel must know
+// to find its weights is here, in constant memory: a directory in global memory would be a cache miss before
+// every first load.
 #pragma once
 
 #include <cstdint>
@@ -65,9 +65,10 @@ struct GemvSplit {
   int32_t row_at;            // of the shared memory: the row, behind the stages
 };
 
-// Warps of a gemv's CTA at most, of which an SM has two: what registers allow without spilling.
-constexpr int32_t gemv_max_warps(int32_t compute_capability) {
-  return compute_capability == 90 ? 12 : 10;
+// Warps of a gemv's CTA at most, of which an SM has two: what registers allow without spilling. Its launch
+// bounds, so code_architecture is that of the kernel, not of the device.
+constexpr int32_t gemv_max_warps(int32_t code_architecture) {
+  return code_architecture == 90 ? 12 : 10;
 }
 
 // A CTA's dynamic shared memory: barriers, one for each stage and one for the row, 128 bytes and more; the
@@ -86,7 +87,7 @@ struct LinearParams {
   int32_t glu;  // nonzero: out = silu(gate) * up, through the gate's segment
   int32_t count_index;
   float norm_eps;
-  const int32_t* counts;  // rows beyond counts[count_index] are not written
+  const int32_t* counts;  // rows beyond counts[count_index] are not written; one row is always there
   // One row.
   Row16 x;
   int64_t n_squares;  // norm: entries of x.squares; 0: no norm

@@ -70,7 +70,8 @@ struct ArgmaxParams {
   float* part_value;  // [rows][n_parts]
   int32_t* part_index;
   uint32_t* arrived;  // [rows], zero between launches
-  int32_t* tokens;    // [rows]: the largest logit's index, the lowest of equals; -1 if one is NaN or +inf
+  int32_t* tokens;    // [rows]: the largest logit's index, the lowest of equals; -1 if one is NaN or +inf, or
+                      // all are -inf
 };
 static_assert(std::is_trivially_copyable_v<ArgmaxParams>);
 

@@ -30,5 +30,9 @@ DUNLIN_HD uint32_t word_min(uint32_t word, bool upper) {
 DUNLIN_HD uint32_t word_halves(uint32_t word, int32_t t) {
   return (word >> 12 & 0x000f000fu) << (4 * t);
 }
+// d | dmin << 16 of a row from its four words.
+DUNLIN_HD uint32_t row_halves(uint32_t word0, uint32_t word1, uint32_t word2, uint32_t word3) {
+  return word_halves(word0, 0) | word_halves(word1, 1) | word_halves(word2, 2) | word_halves(word3, 3);
+}
 
 }  // namespace dunlin::cuda

@@ -51,6 +51,7 @@ extern "C" __global__ void __launch_bounds__(256) argmax(dunlin::cuda::ArgmaxPar
   Best best{-INFINITY, kNone};
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < p.n_valid; i += gridDim.x * blockDim.x) {
     const float v = __ldcg(logits + i);
+    if (v == -INFINITY) continue;
     // Also NaN fails the comparison.
     best = better(best, v < INFINITY ? Best{v, i} : Best{0, kNotFinite});
   }

@@ -52,8 +52,7 @@ struct Scales {
           d[r] = half_bits_to_float(*reinterpret_cast<const unsigned short*>(scales + 256 + 2 * (g + 8 * r)));
           dmin[r] = 0;
         } else {
-          const uint32_t halves = word_halves(word[r][0], 0) | word_halves(word[r][1], 1) |
-                                  word_halves(word[r][2], 2) | word_halves(word[r][3], 3);
+          const uint32_t halves = row_halves(word[r][0], word[r][1], word[r][2], word[r][3]);
           d[r] = half_bits_to_float(halves & 0xffffu);
           dmin[r] = half_bits_to_float(halves >> 16);
         }

@@ -4,6 +4,7 @@
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/emit_row.cuh"
 #include "backends/cuda/ops/matrix_element.cuh"
+#include "backends/cuda/ops/turn.cuh"
 
 extern "C" __global__ void __launch_bounds__(256) embed(dunlin::cuda::EmbedParams p) {
   using namespace dunlin::cuda;
@@ -43,10 +44,7 @@ extern "C" __global__ void __launch_bounds__(256) rotation(dunlin::cuda::Rotatio
   pdl_launch_dependents();
   pdl_wait();
   if (int(blockIdx.x) >= p.counts[0]) return;
-  const float position = float(p.positions[blockIdx.x]);
-  for (int i = threadIdx.x; i < p.n_pairs; i += blockDim.x) {
-    float sine, cosine;
-    sincosf(position * p.inv_freq[i], &sine, &cosine);
-    p.cos_sin[int64_t(blockIdx.x) * p.n_pairs + i] = make_float2(cosine * p.magnitude, sine * p.magnitude);
-  }
+  const int32_t position = p.positions[blockIdx.x];
+  for (int i = threadIdx.x; i < p.n_pairs; i += blockDim.x)
+    p.cos_sin[int64_t(blockIdx.x) * p.n_pairs + i] = turn(position, p.inv_freq[i], p.magnitude);
 }

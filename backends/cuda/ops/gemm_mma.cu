@@ -13,6 +13,7 @@
 // Grid: tiles of rows times tiles of outputs. Block: 128. Dynamic shared memory: two stages of the largest of
 // the planes.
 #include "backends/cuda/device/pdl.cuh"
+#include "backends/cuda/device/silu.cuh"
 #include "backends/cuda/ops/gemm_mma_stage.cuh"
 #include "backends/cuda/ops/gemm_mma_tiles.cuh"
 #include "backends/cuda/ops/strip.cuh"

@@ -167,8 +167,8 @@ struct TileScales {
         // 1024 + m as half bits, less 1024.
         const uint32_t raised = ((r == 0 ? own.x : own.y) >> 6 & 0x003f003fu) | 0x64006400u;
         mins[r] = as_word(__hsub2(as_half2(raised), __float2half2_rn(1024.0f)));
-        const uint32_t halves = word_halves(word_of(low, r), 0) | word_halves(word_of(low, 2 + r), 1) |
-                                word_halves(word_of(high, r), 2) | word_halves(word_of(high, 2 + r), 3);
+        const uint32_t halves =
+            row_halves(word_of(low, r), word_of(low, 2 + r), word_of(high, r), word_of(high, 2 + r));
         d[r] = half_bits_to_float(halves & 0xffffu) * kUnit<P>;
         dmin[r] = half_bits_to_float(halves >> 16);
       }

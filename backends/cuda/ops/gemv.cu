@@ -10,6 +10,7 @@
 //
 // Grid: at most n_strips (glu: n_strips / 2). Block: 32 * warps. Dynamic shared memory: gemv_shared_bytes().
 #include "backends/cuda/device/pdl.cuh"
+#include "backends/cuda/device/silu.cuh"
 #include "backends/cuda/ops/emit_row.cuh"
 #include "backends/cuda/ops/gemv_tiles.cuh"
 #include "backends/cuda/ops/tile_ring.cuh"

@@ -19,7 +19,7 @@ __device__ __forceinline__ KvHead kv_head(const KvView& kv, int32_t block, int32
   return {kv.base + (int64_t(block) * kv.n_head_kv + head) * kv.head_bytes};
 }
 
-// Format and head size at compile time; kHeadDim 0: head_dim from the view.
+// Format and head size at compile time.
 template <KvFormat F, int kHeadDim>
 struct KvRows {
   static constexpr int kRowBytes = kv_row_bytes(F, kHeadDim);
@@ -78,6 +78,12 @@ __device__ __forceinline__ void store_fp8_row(int head_dim, uint8_t* at, __half*
   if (lane == 0) *scale = rounding.scale;
 }
 
+// No cache holds an infinity; NaN stays NaN.
+constexpr float kLargestHalf = 65504.0f;
+__device__ __forceinline__ __half saturated_half(float v) {
+  return __float2half_rn(fabsf(v) > kLargestHalf ? copysignf(kLargestHalf, v) : v);
+}
+
 // Stores a row of K (part 0) or V (part 1) by one warp, rounded as the cache's type rounds. format and
 // head_dim are the view's; constants make the code short.
 __device__ __forceinline__ void store_kv_row(KvFormat format, int head_dim, const KvHead& head, int part,
@@ -86,7 +92,7 @@ __device__ __forceinline__ void store_kv_row(KvFormat format, int head_dim, cons
   const int row_bytes = kv_row_bytes(format, head_dim);
   uint8_t* at = head.base + (part * kKvBlockTokens + token) * row_bytes;
   if (format == KvFormat::kF16) {
-    for (int d = lane; d < head_dim; d += 32) reinterpret_cast<__half*>(at)[d] = __float2half_rn(row[d]);
+    for (int d = lane; d < head_dim; d += 32) reinterpret_cast<__half*>(at)[d] = saturated_half(row[d]);
     return;
   }
   const int scale_bytes = kv_scale_row_bytes(format, head_dim);
@@ -99,10 +105,11 @@ __device__ __forceinline__ void store_kv_row(KvFormat format, int head_dim, cons
     const float v = inside ? row[d0 + lane] : 0.0f;
     float peak = fabsf(v);
     for (int step = 16; step > 0; step /= 2) peak = fmaxf(peak, __shfl_xor_sync(0xffffffffu, peak, step));
-    const float scale = peak / 127.0f;
+    const float scale = fminf(peak / 127.0f, kLargestHalf);
     const float inverse = scale > 0 ? 1.0f / scale : 0.0f;
     // roundf: half away from zero, as the file codec.
-    if (inside) reinterpret_cast<int8_t*>(at)[d0 + lane] = int8_t(roundf(v * inverse));
+    const float code = fminf(fmaxf(roundf(v * inverse), -127.0f), 127.0f);
+    if (inside) reinterpret_cast<int8_t*>(at)[d0 + lane] = int8_t(code);
     if (lane == 0) scales[d0 / 32] = __float2half_rn(scale);
   }
 }

@@ -2,7 +2,8 @@
 // neighbours; these are the plain forms. Grid: (rows of the capacity, parts). Block: 256.
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/device/row_params.h"
-#include "backends/cuda/ops/strip.cuh"
+#include "backends/cuda/device/silu.cuh"
+#include "backends/cuda/ops/turn.cuh"
 
 namespace dunlin::cuda {
 namespace {
@@ -60,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(256) rows_rms_norm(RowParams p) {
 // A thread a pair; the rest of the head passes. May run in place.
 extern "C" __global__ void __launch_bounds__(256) rows_rope(RowParams p) {
   if (!dunlin::cuda::enter(p)) return;
-  const float position = float(p.index[blockIdx.x]);
+  const int32_t position = p.index[blockIdx.x];
   const int half = p.n_rot / 2, per_head = p.group - half, n = p.width / p.group * per_head;
   for (int i = blockIdx.y * blockDim.x + threadIdx.x; i < n; i += gridDim.y * blockDim.x) {
     const int64_t head = int64_t(blockIdx.x) * p.width + i / per_head * p.group;
@@ -69,11 +70,9 @@ extern "C" __global__ void __launch_bounds__(256) rows_rope(RowParams p) {
       p.out[head + half + d] = p.a[head + half + d];
       continue;
     }
-    float sine, cosine;
-    sincosf(position * p.b[d], &sine, &cosine);
-    sine *= p.magnitude, cosine *= p.magnitude;
+    const float2 cos_sin = dunlin::cuda::turn(position, p.b[d], p.magnitude);
     const float low = p.a[head + d], high = p.a[head + half + d];
-    p.out[head + d] = low * cosine - high * sine;
-    p.out[head + half + d] = high * cosine + low * sine;
+    p.out[head + d] = low * cos_sin.x - high * cos_sin.y;
+    p.out[head + half + d] = high * cos_sin.x + low * cos_sin.y;
   }
 }

@@ -1,7 +1,6 @@
 // rows_to_f16: A of the prefill GEMM. y = x, or the RMS norm of x times its weight; a = half(y * 2^e),
-// row_scale = 2^-e, with e such that the row's peak lies in [2^13, 2^14): a massive activation does not
-// overflow, and what is 2^-27 of it still is a normal half. Memory sets the pace, so a row is read once and
-// waits in registers.
+// row_scale = 2^-e, e as device/row_scale.h has it. Memory sets the pace, so a row is read once and waits in
+// registers.
 //
 // Grid: rows; block: a multiple of 32, at least ceil(padded_k / 32), at most 1024, fixed by k
 // (a row's sum of squares depends on it).
@@ -9,6 +8,7 @@
 
 #include "backends/cuda/device/gemm_params.h"
 #include "backends/cuda/device/pdl.cuh"
+#include "backends/cuda/device/row_scale.h"
 
 namespace dunlin::cuda {
 namespace {
@@ -36,19 +36,6 @@ __device__ __forceinline__ float4 load4(const float* row, int at, int k, bool al
   if (aligned && at + 4 <= k) return *reinterpret_cast<const float4*>(row + at);
   return make_float4(at < k ? row[at] : 0.0f, at + 1 < k ? row[at + 1] : 0.0f,
                      at + 2 < k ? row[at + 2] : 0.0f, at + 3 < k ? row[at + 3] : 0.0f);
-}
-
-// The exponent e of the row's power of two.
-__device__ __forceinline__ int scale_exponent(float peak) {
-  constexpr int kPeakExponent = 13, kBias = 127;
-  if (peak == 0.0f) return 0;
-  const int exponent = int(__float_as_uint(peak) >> 23) - kBias;
-  // Both 2^e and 2^-e must be normal.
-  return max(-126, min(126, kPeakExponent - exponent));
-}
-
-__device__ __forceinline__ float power_of_two(int exponent) {
-  return __uint_as_float(uint32_t(exponent + 127) << 23);
 }
 
 __device__ __forceinline__ uint2 to_halves(float4 v, float scale) {
@@ -106,11 +93,11 @@ extern "C" __global__ void __launch_bounds__(1024) rows_to_f16(dunlin::cuda::Row
   for (int u = 0; u < kUnits; ++u)
     peak = fmaxf(fmaxf(peak, fmaxf(fabsf(v[u].x), fabsf(v[u].y))), fmaxf(fabsf(v[u].z), fabsf(v[u].w)));
   peak = reduce_block(peak, [](float a, float b) { return fmaxf(a, b); });
-  const int exponent = scale_exponent(peak);
-  if (threadIdx.x == 0) p.row_scale[row] = power_of_two(-exponent);
+  const int exponent = row_scale_exponent(__float_as_uint(peak));
+  if (threadIdx.x == 0) p.row_scale[row] = __uint_as_float(power_of_two_bits(-exponent));
 
   // 3. Halves.
-  const float scale = power_of_two(exponent);
+  const float scale = __uint_as_float(power_of_two_bits(exponent));
   uint16_t* a = p.a + row * p.padded_k;
 #pragma unroll
   for (int u = 0; u < kUnits; ++u) {

@@ -5,6 +5,7 @@
 // Grid: (ceil(n_strips / strips_per_cta), slabs). Block: 32 * strips_per_cta * parts, at most 256. Dynamic
 // shared memory: block / 32 * 16 * rows * 4 bytes.
 #include "backends/cuda/device/pdl.cuh"
+#include "backends/cuda/device/silu.cuh"
 #include "backends/cuda/ops/skinny_tiles.cuh"
 #include "backends/cuda/ops/strip.cuh"
 

@@ -76,8 +76,7 @@ __device__ __forceinline__ void add_tile_min(const uint8_t* tiles, const Quantiz
     const uint32_t raised = (word >> 6 & 0x003f003fu) | 0x64006400u;
     const __half2 m = __hsub2(*reinterpret_cast<const __half2*>(&raised), __float2half2_rn(1024.0f));
     mins[r] = *reinterpret_cast<const uint32_t*>(&m);
-    const uint32_t halves = word_halves(s.word[r][0], 0) | word_halves(s.word[r][1], 1) |
-                            word_halves(s.word[r][2], 2) | word_halves(s.word[r][3], 3);
+    const uint32_t halves = row_halves(s.word[r][0], s.word[r][1], s.word[r][2], s.word[r][3]);
     d[r] = half_bits_to_float(halves & 0xffffu) * kUnit<P>;
     dmin[r] = half_bits_to_float(halves >> 16);
   }

@@ -4,6 +4,7 @@
 
 #include "backends/cuda/device/dense_gemm_params.h"
 #include "backends/cuda/device/pdl.cuh"
+#include "backends/cuda/device/row_scale.h"
 #include "backends/cuda/ops/quantize8.cuh"
 
 namespace dunlin::cuda {
@@ -38,14 +39,6 @@ __device__ float row_peak(const float* x, int k) {
   return peak;
 }
 
-// The power of two that brings the peak into [2^13, 2^14), as far as it and its inverse are normal.
-__device__ float scale_for(float peak) {
-  constexpr int kPeakExponent = 13, kBias = 127;
-  if (peak == 0) return 1;
-  const int exponent = kPeakExponent - (int(__float_as_uint(peak) >> 23) - kBias);
-  return __uint_as_float(uint32_t(max(-126, min(126, exponent)) + kBias) << 23);
-}
-
 template <typename Format>
 __device__ __forceinline__ void split_row(const SplitRowsParams& p) {
   pdl_launch_dependents();
@@ -53,8 +46,9 @@ __device__ __forceinline__ void split_row(const SplitRowsParams& p) {
   const int64_t row = blockIdx.x;
   if (row >= p.counts[p.count_index]) return;
   const float* x = p.x + row * p.k;
-  const float scale = Format::kScaled ? scale_for(row_peak(x, p.k)) : 1.0f;
-  if (threadIdx.x == 0) p.row_scale[row] = 1.0f / scale;
+  const int exponent = Format::kScaled ? row_scale_exponent(__float_as_uint(row_peak(x, p.k))) : 0;
+  const float scale = __uint_as_float(power_of_two_bits(exponent));
+  if (threadIdx.x == 0) p.row_scale[row] = __uint_as_float(power_of_two_bits(-exponent));
   uint16_t* high = p.parts + row * 2 * p.padded_k;
   for (int i = threadIdx.x; i < p.padded_k; i += blockDim.x) {
     const float v = i < p.k ? __ldcg(x + i) * scale : 0.0f;

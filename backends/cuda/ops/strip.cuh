@@ -24,8 +24,4 @@ __device__ __forceinline__ const uint8_t* strip_tiles(const LinearParams& p, con
   return s.tiles + int64_t(ref.row / kStripRows) * s.strip_bytes;
 }
 
-__device__ __forceinline__ float silu(float x) {
-  return __fdividef(x, 1.0f + __expf(-x));
-}
-
 }  // namespace dunlin::cuda

@@ -59,6 +59,10 @@ typedef int32_t (*dunlin_progress_fn)(void* user_data, uint64_t done_bytes, uint
  * memory_free_bytes, score}. *text is the caller's. */
 DUNLIN_API dunlin_status dunlin_devices_json(char** text);
 
+/* What keeps a driver or hardware of this machine from being among them, such as a driver that is too old: a
+ * JSON array of sentences, empty where there is nothing to say. *text is the caller's. */
+DUNLIN_API dunlin_status dunlin_device_notes_json(char** text);
+
 /* ---- models ---- */
 
 typedef struct dunlin_model_options {

@@ -69,6 +69,10 @@ inline std::string devices_json() {
   return detail::take_text([](char** text) { return dunlin_devices_json(text); });
 }
 
+inline std::string device_notes_json() {
+  return detail::take_text([](char** text) { return dunlin_device_notes_json(text); });
+}
+
 inline dunlin_model_options model_options() {
   dunlin_model_options options;
   dunlin_model_options_init(&options);

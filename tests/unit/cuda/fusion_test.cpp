@@ -3,8 +3,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "backends/cuda/lower.h"
 #include "core/graph/builder.h"
 #include "core/graph/memory_plan.h"
+#include "core/graph/passes/passes.h"
 
 using namespace dunlin;
 using namespace dunlin::cuda;
@@ -40,6 +42,22 @@ size_t index_of(const Graph& graph, const std::string& name) {
 }
 
 }  // namespace
+
+TEST_CASE("glu and its fused form are refused for an activation that no kernel has") {
+  for (const Activation activation : {Activation::kSilu, Activation::kGeluTanh}) {
+    GraphBuilder g({4, 4});
+    const ValueId x = g.embed("x", g.weight("table", DType::kF32, {8, 256}));
+    const ValueId gate = g.linear("gate", x, g.weight("gate", DType::kQ4_K, {256, 256}));
+    const ValueId up = g.linear("up", x, g.weight("up", DType::kQ4_K, {256, 256}));
+    Graph graph = g.finish(g.glu("glu", gate, up, {activation}));
+    std::string why;
+    const bool expected = activation == Activation::kSilu;
+    CHECK(can_lower(graph, graph.nodes[index_of(graph, "glu")], &why) == expected);
+    CHECK((why.find("activation") == std::string::npos) == expected);
+    CHECK(fuse_linear_glu(graph, [](const Graph&, const Node&) { return true; }) == 1);
+    CHECK(can_lower(graph, graph.nodes[index_of(graph, "glu")], &why) == expected);
+  }
+}
 
 TEST_CASE("a norm before quantized linears is done by them") {
   const Graph graph = block(DType::kQ4_K, false);

@@ -39,6 +39,15 @@ TEST_CASE("glu of two linears on one input becomes linear_glu") {
   CHECK(verify_graph(graph).is_ok());
 }
 
+TEST_CASE("linear_glu has the activation of its glu") {
+  Fixture f;
+  const ValueId gate = f.g.linear("gate", f.x, f.weight("wg"));
+  const ValueId up = f.g.linear("up", f.x, f.weight("wu"));
+  Graph graph = f.finish(f.g.glu("glu", gate, up, {Activation::kGeluTanh}));
+  CHECK(fuse_linear_glu(graph, kSupportsAll) == 1);
+  CHECK(Graph::attrs_of<GluAttrs>(graph.nodes[1]).activation == Activation::kGeluTanh);
+}
+
 TEST_CASE("fuse_linear_glu must not fire") {
   Fixture f;
   const ValueId gate = f.g.linear("gate", f.x, f.weight("wg"));
@@ -56,6 +65,14 @@ TEST_CASE("fuse_linear_glu must not fire") {
     const ValueId up = f.g.linear("up", f.g.add("x2", f.x, f.x), f.weight("wu"));
     Graph graph = f.finish(f.g.glu("glu", gate, up, {}));
     CHECK(fuse_linear_glu(graph, kSupportsAll) == 0);
+  }
+  SECTION("when the device has not its activation") {
+    const ValueId up = f.g.linear("up", f.x, f.weight("wu"));
+    Graph graph = f.finish(f.g.glu("glu", gate, up, {Activation::kGeluTanh}));
+    const auto has_silu = [](const Graph&, const Node& node) {
+      return Graph::attrs_of<GluAttrs>(node).activation == Activation::kSilu;
+    };
+    CHECK(fuse_linear_glu(graph, has_silu) == 0);
   }
   SECTION("when the device cannot run the result") {
     const ValueId up = f.g.linear("up", f.x, f.weight("wu"));

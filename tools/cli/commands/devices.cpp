@@ -22,6 +22,8 @@ void print_devices(const std::string& format) {
     for (std::istringstream detail(device["detail"].get<std::string>()); std::getline(detail, line);)
       std::cout << "  " << line << '\n';
   }
+  for (const Json& note : parse_json(device_notes_json()))
+    std::cout << "not used: " << note.get<std::string>() << '\n';
 }
 
 }  // namespace
