@@ -1,15 +1,13 @@
 // The only definer of C symbols, and the boundary that no exception passes.
 #include <cstdlib>
 #include <cstring>
-#include <exception>
-#include <future>
-#include <new>
 
 #include "backends/builtin.h"
 #include "core/api/describe.h"
 #include "core/api/handles.h"
 #include "core/api/options.h"
 #include "core/api/session.h"
+#include "core/base/exception_status.h"
 
 using namespace dunlin;
 
@@ -20,8 +18,12 @@ std::string& last_error() {
   return text;
 }
 
-dunlin_status fail(const Status& status) {
-  last_error() = status.message();
+dunlin_status fail(const Status& status) noexcept {
+  try {
+    last_error() = status.message();
+  } catch (...) {
+    last_error() = "out of memory";  // short enough to need none
+  }
   return dunlin_status(status.code());
 }
 
@@ -31,12 +33,8 @@ dunlin_status guard(Body&& body) noexcept {
   try {
     const Status status = body();
     return status.is_ok() ? DUNLIN_OK : fail(status);
-  } catch (const std::bad_alloc&) {
-    return fail(Status::exhausted("out of memory"));
-  } catch (const std::exception& e) {
-    return fail(Status::internal("a defect of Dunlin: ", e.what(), "; please report it"));
   } catch (...) {
-    return fail(Status::internal("a defect of Dunlin: unknown exception; please report it"));
+    return fail(status_of_exception());
   }
 }
 
@@ -251,13 +249,14 @@ dunlin_status dunlin_engine_measure_roofline(dunlin_engine* engine, dunlin_roofl
     DUNLIN_RETURN_IF_ERROR(check_not_null(engine, "engine"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(out, "out"));
     DUNLIN_RETURN_IF_ERROR(check_result(out, "dunlin_roofline"));
-    const Device::Roofline r = engine->engine->measure_roofline();
+    DUNLIN_ASSIGN_OR_RETURN(const Device::Roofline r, engine->engine->measure_roofline());
     write_result({0, r.read_gb_s, r.int8_tops, r.upload_gb_s}, out);
     return Status::ok();
   });
 }
 
 void dunlin_profile_options_init(dunlin_profile_options* options) {
+  if (options == nullptr) return;
   const ProfileOptions p;
   *options = {sizeof(dunlin_profile_options), p.n_rows, p.n_sequences, p.depth, p.n_repeats};
 }
@@ -316,8 +315,9 @@ dunlin_status dunlin_submit_score(dunlin_engine* engine, const int32_t* tokens, 
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(engine, "engine"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(tokens, "tokens"));
-    if (first < 1)
-      return Status::invalid("first is ", first, ", expected 1 or more: the first token has no context");
+    if (first < 1 || size_t(first) >= n_tokens)
+      return Status::invalid("first is ", first, ", expected 1 to ", n_tokens > 0 ? n_tokens - 1 : 0,
+                             ", the last token: the token at 0 has no context");
     GenerationRequest request;
     request.prompt.assign(tokens, tokens + n_tokens);
     request.score_from = first;

@@ -21,6 +21,28 @@ TEST_CASE("token ids out of range are refused by place and value") {
   CHECK_FALSE(engine->submit(greedy_request({}, 4), std::make_shared<Recorder>()).is_ok());
 }
 
+TEST_CASE("a scoring that begins outside of its tokens is refused, and the engine goes on") {
+  const auto model = open_model(kFairyGguf);
+  EngineOptions options;
+  options.n_ctx = 64;
+  options.n_logit_rows = 8;
+  options.n_sequences = 2;
+  const auto engine = open_engine(model, options);
+  GenerationRequest request;
+  request.prompt = {5, 6, 7, 8};
+  for (const int32_t bad : {0, -2, 4, 5, INT32_MAX, INT32_MIN}) {
+    request.score_from = bad;
+    const auto refused = engine->submit(request, std::make_shared<Recorder>());
+    REQUIRE_FALSE(refused.is_ok());
+    CHECK(refused.status().code() == StatusCode::kInvalidArgument);
+    CHECK(refused.message().find(str_cat("token ", bad, " of 4")) != std::string::npos);
+  }
+  request.score_from = 3;
+  CHECK(run(*engine, request).scores.size() == 1);
+  request.score_from = 1;
+  CHECK(run(*engine, request).scores.size() == 3);
+}
+
 TEST_CASE("sampling parameters out of range are refused by name") {
   const auto model = open_model(kFairyGguf);
   EngineOptions options;
