@@ -42,6 +42,11 @@ Status check_not_null(const void* pointer, const char* name) {
   return pointer != nullptr ? Status::ok() : Status::invalid(name, " is NULL");
 }
 
+// A text of no bytes needs no place.
+Status check_text(const char* text, size_t n_bytes, const char* name) {
+  return n_bytes == 0 ? Status::ok() : check_not_null(text, name);
+}
+
 Status give_text(const std::string& text, char** out, size_t* n_bytes = nullptr) {
   DUNLIN_RETURN_IF_ERROR(check_not_null(out, "text"));
   auto* copy = static_cast<char*>(std::malloc(text.size() + 1));
@@ -108,6 +113,7 @@ dunlin_status dunlin_devices_json(char** text) {
 }
 
 void dunlin_model_options_init(dunlin_model_options* options) {
+  if (options == nullptr) return;
   *options = {sizeof(dunlin_model_options), 1, 0, nullptr, nullptr};
 }
 
@@ -130,7 +136,8 @@ dunlin_status dunlin_model_open_memory(const void* bytes, size_t n_bytes, const 
     DUNLIN_ASSIGN_OR_RETURN(const auto o,
                             read_options(options, dunlin_model_options_init, "dunlin_model_options"));
     const std::span<const uint8_t> span(static_cast<const uint8_t*>(bytes), n_bytes);
-    return open_model(Model::open_bytes(span, name, make_log(o.log, o.log_user_data)), out);
+    return open_model(Model::open_bytes(span, name, model_file_options(o), make_log(o.log, o.log_user_data)),
+                      out);
   });
 }
 
@@ -146,22 +153,22 @@ dunlin_status dunlin_model_describe_json(const dunlin_model* model, char** text)
 }
 
 int32_t dunlin_model_n_vocab(const dunlin_model* model) {
-  return int32_t(model->model->config().n_vocab);
+  return model == nullptr ? 0 : int32_t(model->model->config().n_vocab);
 }
 
 int32_t dunlin_model_n_ctx_train(const dunlin_model* model) {
-  return int32_t(model->model->config().n_ctx_train);
+  return model == nullptr ? 0 : int32_t(model->model->config().n_ctx_train);
 }
 
 int32_t dunlin_model_has_chat_template(const dunlin_model* model) {
-  return model->model->has_chat_template();
+  return model != nullptr && model->model->has_chat_template();
 }
 
 dunlin_status dunlin_tokenize(const dunlin_model* model, const char* text, size_t n_bytes,
                               int32_t add_special, int32_t parse_special, int32_t* tokens, size_t* n_tokens) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(model, "model"));
-    DUNLIN_RETURN_IF_ERROR(check_not_null(text, "text"));
+    DUNLIN_RETURN_IF_ERROR(check_text(text, n_bytes, "text"));
     const EncodeOptions options{add_special != 0, parse_special != 0};
     return give_tokens(model->model->tokenizer().encode({text, n_bytes}, options), tokens, n_tokens);
   });
@@ -189,6 +196,7 @@ dunlin_status dunlin_detokenize(const dunlin_model* model, const int32_t* tokens
 }
 
 void dunlin_engine_options_init(dunlin_engine_options* options) {
+  if (options == nullptr) return;
   *options = {sizeof(dunlin_engine_options),
               "auto",
               0,
@@ -275,6 +283,7 @@ dunlin_status dunlin_engine_profile_json(dunlin_engine* engine, const dunlin_pro
 }
 
 void dunlin_generation_options_init(dunlin_generation_options* options) {
+  if (options == nullptr) return;
   const SamplingParams p;
   *options = {};
   options->struct_size = sizeof(dunlin_generation_options);
@@ -304,6 +313,7 @@ dunlin_status dunlin_submit(dunlin_engine* engine, const int32_t* prompt, size_t
 }
 
 void dunlin_cancel(dunlin_engine* engine, uint64_t request_id) {
+  if (engine == nullptr) return;
   guard([&] {
     engine->engine->cancel(request_id);
     return Status::ok();
@@ -344,7 +354,8 @@ dunlin_status dunlin_session_generate(dunlin_session* session, const char* text,
                                       const dunlin_callbacks* callbacks, dunlin_result* result) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
-    DUNLIN_RETURN_IF_ERROR(check_not_null(text, "text"));
+    DUNLIN_RETURN_IF_ERROR(check_text(text, n_bytes, "text"));
+    if (result != nullptr) DUNLIN_RETURN_IF_ERROR(check_result(result, "dunlin_result"));
     DUNLIN_ASSIGN_OR_RETURN(
         const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
     DUNLIN_ASSIGN_OR_RETURN(GenerationRequest request, generation_request(o));
@@ -358,7 +369,8 @@ dunlin_status dunlin_session_chat(dunlin_session* session, const char* message, 
                                   dunlin_result* result) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
-    DUNLIN_RETURN_IF_ERROR(check_not_null(message, "message"));
+    DUNLIN_RETURN_IF_ERROR(check_text(message, n_bytes, "message"));
+    if (result != nullptr) DUNLIN_RETURN_IF_ERROR(check_result(result, "dunlin_result"));
     DUNLIN_ASSIGN_OR_RETURN(
         const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
     DUNLIN_ASSIGN_OR_RETURN(GenerationRequest request, generation_request(o));
@@ -370,22 +382,24 @@ dunlin_status dunlin_session_chat(dunlin_session* session, const char* message, 
 dunlin_status dunlin_session_set_system(dunlin_session* session, const char* text, size_t n_bytes) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
-    DUNLIN_RETURN_IF_ERROR(check_not_null(text, "text"));
+    DUNLIN_RETURN_IF_ERROR(check_text(text, n_bytes, "text"));
     if (!session->messages.empty())
       return Status::invalid("the system message comes before all others; reset first");
-    session->messages.push_back({"system", std::string(text, n_bytes)});
+    session->messages.push_back({"system", std::string(std::string_view(text, n_bytes))});
     return Status::ok();
   });
 }
 
 void dunlin_session_cancel(dunlin_session* session) {
+  if (session == nullptr) return;
   guard([&] {
-    session->engine->cancel(session->running_request.load());
+    if (const uint64_t id = session->running.cancel(); id != 0) session->engine->cancel(id);
     return Status::ok();
   });
 }
 
 void dunlin_session_reset(dunlin_session* session) {
+  if (session == nullptr) return;
   session->tokens.clear();
   session->messages.clear();
 }

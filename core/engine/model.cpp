@@ -29,8 +29,9 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
 }
 
 Result<std::shared_ptr<const Model>> Model::open_bytes(std::span<const uint8_t> bytes,
-                                                       const std::string& name, const Log& log) {
-  DUNLIN_ASSIGN_OR_RETURN(ModelFiles files, open_model_bytes(bytes, name, log));
+                                                       const std::string& name,
+                                                       const ModelFileOptions& options, const Log& log) {
+  DUNLIN_ASSIGN_OR_RETURN(ModelFiles files, open_model_bytes(bytes, name, log, options));
   return finish(std::move(files), log);
 }
 

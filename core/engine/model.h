@@ -20,7 +20,8 @@ class Model {
                                                    const Log& log);
   // A GGUF file in memory, which must outlive the model; name is what errors call it.
   static Result<std::shared_ptr<const Model>> open_bytes(std::span<const uint8_t> bytes,
-                                                         const std::string& name, const Log& log);
+                                                         const std::string& name,
+                                                         const ModelFileOptions& options, const Log& log);
 
   const ModelFiles& files() const { return files_; }
   const ModelConfig& config() const { return files_.config; }

@@ -52,6 +52,16 @@ std::string take_text(Call&& call) {
   return text;
 }
 
+// The same for a text that may hold zeros, with its length.
+template <typename Call>
+std::string take_bytes(Call&& call) {
+  char* text = nullptr;
+  size_t n_bytes = 0;
+  check(call(&text, &n_bytes));
+  const std::unique_ptr<char, TextDeleter> owner(text);
+  return std::string(text, n_bytes);
+}
+
 // Calls a function that fills an array of tokens: once for the count, once for the tokens.
 template <typename Call>
 std::vector<int32_t> take_tokens(Call&& call) {
@@ -124,8 +134,8 @@ class Model {
     });
   }
   std::string detokenize(const std::vector<int32_t>& tokens, bool print_control = false) const {
-    return detail::take_text([&](char** text) {
-      return dunlin_detokenize(get(), tokens.data(), tokens.size(), print_control, text, nullptr);
+    return detail::take_bytes([&](char** text, size_t* n_bytes) {
+      return dunlin_detokenize(get(), tokens.data(), tokens.size(), print_control, text, n_bytes);
     });
   }
   std::string verify_json(const std::string& device, const std::vector<int32_t>& tokens) const {
