@@ -28,7 +28,7 @@ Result<DeviceInfo> Registry::find(std::string_view id) const {
     known += str_cat(known.empty() ? "" : ", ", info.id);
   }
   return Status::not_found("device '", id, "' is not on this machine; it has: ", known,
-                           " (see 'dunlin devices', or leave --device out)");
+                           "; 'auto' chooses");
 }
 
 Result<std::unique_ptr<Device>> Registry::open(const DeviceInfo& info, const DeviceOptions& options) const {

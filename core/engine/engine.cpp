@@ -16,6 +16,8 @@ namespace {
 constexpr int32_t kPrefillRowsBesideDecode = 64;
 constexpr int32_t kMaxSequences = 256;
 constexpr int32_t kMaxBatch = 8192;
+// Of all sequences together, so that positions and blocks of the KV cache are counted in 32 bits.
+constexpr int64_t kMaxPositions = int64_t(1) << 30;
 
 int64_t now_us() {
   return monotonic_ns() / 1000;
@@ -27,6 +29,9 @@ Status check_options(const EngineOptions& o, const ModelConfig& config) {
                            " (the model was trained for ", config.n_ctx_train, "), or 0 for the default");
   if (o.n_sequences < 1 || o.n_sequences > kMaxSequences)
     return Status::invalid("n_sequences is ", o.n_sequences, ", expected 1..", kMaxSequences);
+  if (int64_t(o.n_ctx) * o.n_sequences > kMaxPositions)
+    return Status::invalid("n_ctx is ", o.n_ctx, " and n_sequences ", o.n_sequences,
+                           ", their product is more than ", kMaxPositions);
   if (o.n_batch < 1 || o.n_batch > kMaxBatch)
     return Status::invalid("n_batch is ", o.n_batch, ", expected 1..", kMaxBatch);
   return Status::ok();
@@ -130,7 +135,7 @@ Result<uint64_t> Engine::submit(GenerationRequest request, std::shared_ptr<Gener
     return Status::context_exceeded("the prompt has ", n_prompt, " tokens and the context holds ",
                                     info_.n_ctx,
                                     generates ? ", of which one must stay free for the answer" : "",
-                                    "; shorten the prompt or raise the context (-c)");
+                                    "; shorten the prompt or raise the context (n_ctx)");
   for (size_t i = 0; i < request.prompt.size(); ++i)
     if (request.prompt[i] < 0 || request.prompt[i] >= n_vocab)
       return Status::invalid("prompt token ", i, " is ", request.prompt[i], ", expected 0..", n_vocab - 1);

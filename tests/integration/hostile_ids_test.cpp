@@ -1,6 +1,7 @@
 // Requests with values that no engine may take.
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstring>
 
 #include "tests/support/engines.h"
 
@@ -70,4 +71,30 @@ TEST_CASE("engine options out of range are refused") {
         std::string::npos);
   CHECK(refused([](EngineOptions& o) { o.n_batch = 0; }).message().find("n_batch") != std::string::npos);
   CHECK(refused([](EngineOptions& o) { o.device = "cuda:7"; }).code() == StatusCode::kNotFound);
+}
+
+TEST_CASE("a context that nobody's memory holds is refused, however large the numbers") {
+  std::string bytes = read_text(kFairyGguf);
+  const std::string key = "qwen2.context_length";
+  const uint32_t trained_for = 1 << 30;
+  const size_t value = bytes.find(key) + key.size() + sizeof(uint32_t);  // behind its type
+  REQUIRE(value < bytes.size());
+  std::memcpy(bytes.data() + value, &trained_for, sizeof trained_for);
+  const std::span all(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  const auto model = Model::open_bytes(all, "long", {}, Log());
+  REQUIRE(model.is_ok());
+  REQUIRE((*model)->config().n_ctx_train == trained_for);
+  const auto refused = [&](int32_t n_ctx, int32_t n_sequences) {
+    EngineOptions options;
+    options.device = "cpu";
+    options.n_ctx = n_ctx;
+    options.n_sequences = n_sequences;
+    return Engine::create(*model, test_registry(), options, Log()).status();
+  };
+  CHECK(refused(INT32_MAX, 1).code() == StatusCode::kInvalidArgument);
+  CHECK(refused(1 << 30, 256).code() == StatusCode::kInvalidArgument);
+  CHECK(refused(1 << 23, 256).message().find("n_sequences 256") != std::string::npos);
+  const Status too_large = refused(1 << 30, 1);
+  CHECK(too_large.code() == StatusCode::kResourceExhausted);
+  CHECK(too_large.message().find("KV cache 2") != std::string::npos);  // thousands of GB
 }

@@ -128,7 +128,7 @@ TEST_CASE("as many of the last layers as were asked for go to the GPU, with the 
   CHECK(shape_of(refused) == status_code_name(StatusCode::kResourceExhausted));
   CHECK(says(refused.status(), "cuda:0: layers 4-9, head"));
   CHECK(says(refused.status(), "in all 58.00 MB of 50.00 MB free"));
-  CHECK(says(refused.status(), "-ngl"));
+  CHECK(says(refused.status(), "n_gpu_layers"));
 }
 
 TEST_CASE("a GPU that is required has all layers, or the error says what they need") {
