@@ -47,6 +47,10 @@ Status check_text(const char* text, size_t n_bytes, const char* name) {
   return n_bytes == 0 ? Status::ok() : check_not_null(text, name);
 }
 
+std::string_view text_or_empty(const char* text) {
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
 Status give_text(const std::string& text, char** out, size_t* n_bytes = nullptr) {
   DUNLIN_RETURN_IF_ERROR(check_not_null(out, "text"));
   auto* copy = static_cast<char*>(std::malloc(text.size() + 1));
@@ -177,12 +181,19 @@ dunlin_status dunlin_tokenize(const dunlin_model* model, const char* text, size_
 dunlin_status dunlin_tokenize_chat(const dunlin_model* model, const char* messages_json,
                                    const char* tools_json, int32_t add_generation_prompt, int32_t* tokens,
                                    size_t* n_tokens) {
+  return dunlin_tokenize_chat_with(model, messages_json, tools_json, nullptr, add_generation_prompt, tokens,
+                                   n_tokens);
+}
+
+dunlin_status dunlin_tokenize_chat_with(const dunlin_model* model, const char* messages_json,
+                                        const char* tools_json, const char* variables_json,
+                                        int32_t add_generation_prompt, int32_t* tokens, size_t* n_tokens) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(model, "model"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(messages_json, "messages_json"));
-    const std::string_view tools = tools_json == nullptr ? "" : tools_json;
-    return give_tokens(model->model->apply_chat_template(messages_json, tools, add_generation_prompt != 0),
-                       tokens, n_tokens);
+    const ChatTexts chat{messages_json, text_or_empty(tools_json), text_or_empty(variables_json),
+                         add_generation_prompt != 0};
+    return give_tokens(model->model->apply_chat_template(chat), tokens, n_tokens);
   });
 }
 
@@ -390,6 +401,14 @@ dunlin_status dunlin_session_set_system(dunlin_session* session, const char* tex
   });
 }
 
+dunlin_status dunlin_session_set_template_variables(dunlin_session* session, const char* variables_json) {
+  return guard([&]() -> Status {
+    DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
+    session->template_variables = text_or_empty(variables_json);
+    return Status::ok();
+  });
+}
+
 void dunlin_session_cancel(dunlin_session* session) {
   if (session == nullptr) return;
   guard([&] {
@@ -402,6 +421,7 @@ void dunlin_session_reset(dunlin_session* session) {
   if (session == nullptr) return;
   session->tokens.clear();
   session->messages.clear();
+  session->template_variables.clear();
 }
 
 dunlin_status dunlin_verify_json(const dunlin_model* model, const char* device, const int32_t* tokens,

@@ -23,8 +23,9 @@ struct dunlin_session {
   };
 
   dunlin::Engine* engine = nullptr;
-  std::vector<int32_t> tokens;    // of sessions that continue text
-  std::vector<Message> messages;  // of sessions that chat
+  std::vector<int32_t> tokens;     // of sessions that continue text
+  std::vector<Message> messages;   // of sessions that chat
+  std::string template_variables;  // JSON, or empty
   dunlin::RunningRequest running;
   std::string last_message;  // of the last result
 };

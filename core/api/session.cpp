@@ -103,8 +103,9 @@ Status answer_chat(dunlin_session& session, std::string_view message, Generation
   session.running.begin();
   session.messages.push_back({"user", std::string(message)});
   const Status status = [&]() -> Status {
-    DUNLIN_ASSIGN_OR_RETURN(request.prompt,
-                            session.engine->model().apply_chat_template(messages_json(session), "", true));
+    DUNLIN_ASSIGN_OR_RETURN(
+        request.prompt, session.engine->model().apply_chat_template(
+                            {.messages = messages_json(session), .variables = session.template_variables}));
     DUNLIN_ASSIGN_OR_RETURN(const auto recorder, run(session, request, callbacks, result));
     session.messages.push_back(
         {"assistant", text_said(session.engine->model().tokenizer(), request, *recorder)});

@@ -4,8 +4,11 @@
 #include <catch2/catch.hpp>
 #include <cstddef>
 #include <cstring>
+#include <ctime>
+#include <fstream>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -210,6 +213,39 @@ TEST_CASE("a system message is the first of a chat, and nowhere else") {
   const auto empty =
       model.tokenize_chat(R"([{"role":"system","content":""},{"role":"user","content":"Go"}])");
   CHECK(session.chat("Go", ignore, greedy(4)).n_prompt == int32_t(empty.size()));
+}
+
+TEST_CASE("a chat template gets the variables that it is given, and the local time") {
+  std::ifstream in(kModel, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::string key = "tokenizer.chat_template";
+  const size_t length_at = bytes.find(key) + key.size() + sizeof(uint32_t);  // behind its type
+  uint64_t length = 0;
+  REQUIRE(length_at + sizeof length < bytes.size());
+  std::memcpy(&length, bytes.data() + length_at, sizeof length);
+  std::string source = "{{ 'deep' if think else 'fast' }} {{ strftime_now('%Y') }} {{ messages[0].content }}";
+  REQUIRE(source.size() + 4 <= length);
+  source += "{#" + std::string(size_t(length) - source.size() - 4, ' ') + "#}";
+  bytes.replace(length_at + sizeof length, size_t(length), source);
+  const dunlin::Model model(bytes.data(), bytes.size(), "another template");
+
+  const std::time_t now = std::time(nullptr);
+  const std::string year = std::to_string(1900 + std::localtime(&now)->tm_year);
+  const std::string messages = R"([{"role":"user","content":"Go"}])", think = R"({"think":true})";
+  CHECK(model.detokenize(model.tokenize_chat(messages)) == "fast " + year + " Go");
+  CHECK(model.detokenize(model.tokenize_chat(messages, "", think)) == "deep " + year + " Go");
+  CHECK_THROWS_WITH(model.tokenize_chat(messages, "", "[]"), Catch::Contains("variables"));
+  CHECK_THROWS_WITH(model.tokenize_chat(messages, "", "{"), Catch::Contains("template variables"));
+
+  dunlin::Engine engine = open_engine(model);
+  dunlin::Session session(engine);
+  const size_t n_fast = model.tokenize_chat(messages).size();
+  const size_t n_deep = model.tokenize_chat(messages, "", think).size();
+  REQUIRE(n_fast != n_deep);
+  session.set_template_variables(think);
+  CHECK(session.chat("Go", ignore, greedy(1)).n_prompt == int32_t(n_deep));
+  session.reset();
+  CHECK(session.chat("Go", ignore, greedy(1)).n_prompt == int32_t(n_fast));
 }
 
 TEST_CASE("printed control tokens are not what the model said") {

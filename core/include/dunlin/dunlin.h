@@ -97,6 +97,13 @@ DUNLIN_API dunlin_status dunlin_tokenize(const dunlin_model* model, const char* 
 DUNLIN_API dunlin_status dunlin_tokenize_chat(const dunlin_model* model, const char* messages_json,
                                               const char* tools_json, int32_t add_generation_prompt,
                                               int32_t* tokens, size_t* n_tokens);
+/* The same with further variables of the model's chat template, a JSON object such as
+ * {"enable_thinking": false}; variables_json may be NULL. A template that wants the date gets the local time.
+ */
+DUNLIN_API dunlin_status dunlin_tokenize_chat_with(const dunlin_model* model, const char* messages_json,
+                                                   const char* tools_json, const char* variables_json,
+                                                   int32_t add_generation_prompt, int32_t* tokens,
+                                                   size_t* n_tokens);
 /* The text of token ids; control tokens are spelled out if print_control. *text is the caller's. */
 DUNLIN_API dunlin_status dunlin_detokenize(const dunlin_model* model, const int32_t* tokens, size_t n_tokens,
                                            int32_t print_control, char** text, size_t* n_bytes);
@@ -275,6 +282,10 @@ DUNLIN_API dunlin_status dunlin_session_chat(dunlin_session* session, const char
                                              const dunlin_callbacks* callbacks, dunlin_result* result);
 /* The first message of the chat, before any other. */
 DUNLIN_API dunlin_status dunlin_session_set_system(dunlin_session* session, const char* text, size_t n_bytes);
+/* Further variables of the model's chat template, as in dunlin_tokenize_chat_with, for the chats from now on;
+ * NULL: none. What is no JSON object is an error of the next chat. */
+DUNLIN_API dunlin_status dunlin_session_set_template_variables(dunlin_session* session,
+                                                               const char* variables_json);
 /* Ends the call of dunlin_session_generate or dunlin_session_chat that runs now, wherever it is; if there is
  * none, it does nothing, and the next call runs. May be called from any thread. */
 DUNLIN_API void dunlin_session_cancel(dunlin_session* session);
