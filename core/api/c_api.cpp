@@ -118,7 +118,7 @@ dunlin_status dunlin_devices_json(char** text) {
 
 void dunlin_model_options_init(dunlin_model_options* options) {
   if (options == nullptr) return;
-  *options = {sizeof(dunlin_model_options), 1, 0, nullptr, nullptr};
+  *options = {sizeof(dunlin_model_options), 1, 0, nullptr, nullptr, 0};
 }
 
 dunlin_status dunlin_model_open(const char* path, const dunlin_model_options* options, dunlin_model** out) {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <span>
@@ -11,6 +12,7 @@
 
 #include "core/model/gguf.h"
 #include "dunlin/dunlin.hpp"
+#include "tests/support/temporary_directory.h"
 
 namespace {
 
@@ -146,6 +148,25 @@ TEST_CASE("the pack cache is off unless asked for, and a model in memory has non
   options.log_user_data = &said;
   const dunlin::Engine engine(model, options);
   CHECK(said.find("no-such-folder/in-memory: is in memory") != std::string::npos);
+}
+
+TEST_CASE("a model that was preloaded needs its file no more, by either name of the option") {
+  const dunlin::test::TemporaryDirectory folder;
+  const std::string path = folder.file("model.gguf");
+  dunlin_model_options options = dunlin::model_options();
+  CHECK(options.preload == 0);
+  CHECK(options.use_mmap == 1);
+  const int asked = GENERATE(0, 1, 2);
+  if (asked == 1) options.preload = 1;
+  if (asked == 2) options.use_mmap = 0;
+  std::filesystem::copy_file(kModel, path);
+  const dunlin::Model model(path, options);
+  std::filesystem::resize_file(path, 1000);
+  dunlin_engine_options small = dunlin::engine_options();
+  small.n_ctx = 64;
+  dunlin_engine* engine = nullptr;
+  CHECK((dunlin_engine_create(model.get(), &small, &engine) == DUNLIN_OK) == (asked != 0));
+  dunlin_engine_free(engine);
 }
 
 TEST_CASE("files that are no models say what, where and what to do") {

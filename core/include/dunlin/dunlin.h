@@ -66,10 +66,11 @@ DUNLIN_API dunlin_status dunlin_devices_json(char** text);
 
 typedef struct dunlin_model_options {
   uint32_t struct_size;
-  int32_t use_mmap;      /* 1: weights are read when an engine wants them; 0: the whole file at once, now */
+  int32_t use_mmap;      /* 1; 0 is the old way to ask for preload: no weights are mapped in either case */
   int32_t check_tensors; /* 0; 1 reads every weight and refuses NaN and infinity */
   dunlin_log_fn log;     /* NULL */
   void* log_user_data;
+  int32_t preload; /* 0: weights are read when an engine wants them; 1: the whole file at once, now */
 } dunlin_model_options;
 DUNLIN_API void dunlin_model_options_init(dunlin_model_options* options);
 
