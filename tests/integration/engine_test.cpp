@@ -71,7 +71,7 @@ class SlowRecorder final : public GenerationListener {
  public:
   bool on_token(const TokenEvent& event) override {
     if (++n_seen == 3) started.set_value();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return recorder->on_token(event) && go_on;
   }
   void on_finished(const GenerationResult& result) override { recorder->on_finished(result); }
