@@ -1,15 +1,13 @@
 // The only definer of C symbols, and the boundary that no exception passes.
 #include <cstdlib>
 #include <cstring>
-#include <exception>
-#include <future>
-#include <new>
 
 #include "backends/builtin.h"
 #include "core/api/describe.h"
 #include "core/api/handles.h"
 #include "core/api/options.h"
 #include "core/api/session.h"
+#include "core/base/exception_status.h"
 
 using namespace dunlin;
 
@@ -20,8 +18,12 @@ std::string& last_error() {
   return text;
 }
 
-dunlin_status fail(const Status& status) {
-  last_error() = status.message();
+dunlin_status fail(const Status& status) noexcept {
+  try {
+    last_error() = status.message();
+  } catch (...) {
+    last_error() = "out of memory";  // short enough to need none
+  }
   return dunlin_status(status.code());
 }
 
@@ -31,17 +33,22 @@ dunlin_status guard(Body&& body) noexcept {
   try {
     const Status status = body();
     return status.is_ok() ? DUNLIN_OK : fail(status);
-  } catch (const std::bad_alloc&) {
-    return fail(Status::exhausted("out of memory"));
-  } catch (const std::exception& e) {
-    return fail(Status::internal("a defect of Dunlin: ", e.what(), "; please report it"));
   } catch (...) {
-    return fail(Status::internal("a defect of Dunlin: unknown exception; please report it"));
+    return fail(status_of_exception());
   }
 }
 
 Status check_not_null(const void* pointer, const char* name) {
   return pointer != nullptr ? Status::ok() : Status::invalid(name, " is NULL");
+}
+
+// A text of no bytes needs no place.
+Status check_text(const char* text, size_t n_bytes, const char* name) {
+  return n_bytes == 0 ? Status::ok() : check_not_null(text, name);
+}
+
+std::string_view text_or_empty(const char* text) {
+  return text == nullptr ? std::string_view() : std::string_view(text);
 }
 
 Status give_text(const std::string& text, char** out, size_t* n_bytes = nullptr) {
@@ -114,7 +121,8 @@ dunlin_status dunlin_device_notes_json(char** text) {
 }
 
 void dunlin_model_options_init(dunlin_model_options* options) {
-  *options = {sizeof(dunlin_model_options), 1, 0, nullptr, nullptr};
+  if (options == nullptr) return;
+  *options = {sizeof(dunlin_model_options), 1, 0, nullptr, nullptr, 0};
 }
 
 dunlin_status dunlin_model_open(const char* path, const dunlin_model_options* options, dunlin_model** out) {
@@ -136,7 +144,8 @@ dunlin_status dunlin_model_open_memory(const void* bytes, size_t n_bytes, const 
     DUNLIN_ASSIGN_OR_RETURN(const auto o,
                             read_options(options, dunlin_model_options_init, "dunlin_model_options"));
     const std::span<const uint8_t> span(static_cast<const uint8_t*>(bytes), n_bytes);
-    return open_model(Model::open_bytes(span, name, make_log(o.log, o.log_user_data)), out);
+    return open_model(Model::open_bytes(span, name, model_file_options(o), make_log(o.log, o.log_user_data)),
+                      out);
   });
 }
 
@@ -152,22 +161,22 @@ dunlin_status dunlin_model_describe_json(const dunlin_model* model, char** text)
 }
 
 int32_t dunlin_model_n_vocab(const dunlin_model* model) {
-  return int32_t(model->model->config().n_vocab);
+  return model == nullptr ? 0 : int32_t(model->model->config().n_vocab);
 }
 
 int32_t dunlin_model_n_ctx_train(const dunlin_model* model) {
-  return int32_t(model->model->config().n_ctx_train);
+  return model == nullptr ? 0 : int32_t(model->model->config().n_ctx_train);
 }
 
 int32_t dunlin_model_has_chat_template(const dunlin_model* model) {
-  return model->model->has_chat_template();
+  return model != nullptr && model->model->has_chat_template();
 }
 
 dunlin_status dunlin_tokenize(const dunlin_model* model, const char* text, size_t n_bytes,
                               int32_t add_special, int32_t parse_special, int32_t* tokens, size_t* n_tokens) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(model, "model"));
-    DUNLIN_RETURN_IF_ERROR(check_not_null(text, "text"));
+    DUNLIN_RETURN_IF_ERROR(check_text(text, n_bytes, "text"));
     const EncodeOptions options{add_special != 0, parse_special != 0};
     return give_tokens(model->model->tokenizer().encode({text, n_bytes}, options), tokens, n_tokens);
   });
@@ -176,12 +185,19 @@ dunlin_status dunlin_tokenize(const dunlin_model* model, const char* text, size_
 dunlin_status dunlin_tokenize_chat(const dunlin_model* model, const char* messages_json,
                                    const char* tools_json, int32_t add_generation_prompt, int32_t* tokens,
                                    size_t* n_tokens) {
+  return dunlin_tokenize_chat_with(model, messages_json, tools_json, nullptr, add_generation_prompt, tokens,
+                                   n_tokens);
+}
+
+dunlin_status dunlin_tokenize_chat_with(const dunlin_model* model, const char* messages_json,
+                                        const char* tools_json, const char* variables_json,
+                                        int32_t add_generation_prompt, int32_t* tokens, size_t* n_tokens) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(model, "model"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(messages_json, "messages_json"));
-    const std::string_view tools = tools_json == nullptr ? "" : tools_json;
-    return give_tokens(model->model->apply_chat_template(messages_json, tools, add_generation_prompt != 0),
-                       tokens, n_tokens);
+    const ChatTexts chat{messages_json, text_or_empty(tools_json), text_or_empty(variables_json),
+                         add_generation_prompt != 0};
+    return give_tokens(model->model->apply_chat_template(chat), tokens, n_tokens);
   });
 }
 
@@ -195,6 +211,7 @@ dunlin_status dunlin_detokenize(const dunlin_model* model, const int32_t* tokens
 }
 
 void dunlin_engine_options_init(dunlin_engine_options* options) {
+  if (options == nullptr) return;
   *options = {sizeof(dunlin_engine_options),
               "auto",
               0,
@@ -255,13 +272,14 @@ dunlin_status dunlin_engine_measure_roofline(dunlin_engine* engine, dunlin_roofl
     DUNLIN_RETURN_IF_ERROR(check_not_null(engine, "engine"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(out, "out"));
     DUNLIN_RETURN_IF_ERROR(check_result(out, "dunlin_roofline"));
-    const Device::Roofline r = engine->engine->measure_roofline();
+    DUNLIN_ASSIGN_OR_RETURN(const Device::Roofline r, engine->engine->measure_roofline());
     write_result({0, r.read_gb_s, r.int8_tops, r.upload_gb_s}, out);
     return Status::ok();
   });
 }
 
 void dunlin_profile_options_init(dunlin_profile_options* options) {
+  if (options == nullptr) return;
   const ProfileOptions p;
   *options = {sizeof(dunlin_profile_options), p.n_rows, p.n_sequences, p.depth, p.n_repeats};
 }
@@ -280,6 +298,7 @@ dunlin_status dunlin_engine_profile_json(dunlin_engine* engine, const dunlin_pro
 }
 
 void dunlin_generation_options_init(dunlin_generation_options* options) {
+  if (options == nullptr) return;
   const SamplingParams p;
   *options = {};
   options->struct_size = sizeof(dunlin_generation_options);
@@ -309,6 +328,7 @@ dunlin_status dunlin_submit(dunlin_engine* engine, const int32_t* prompt, size_t
 }
 
 void dunlin_cancel(dunlin_engine* engine, uint64_t request_id) {
+  if (engine == nullptr) return;
   guard([&] {
     engine->engine->cancel(request_id);
     return Status::ok();
@@ -320,8 +340,9 @@ dunlin_status dunlin_submit_score(dunlin_engine* engine, const int32_t* tokens, 
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(engine, "engine"));
     DUNLIN_RETURN_IF_ERROR(check_not_null(tokens, "tokens"));
-    if (first < 1)
-      return Status::invalid("first is ", first, ", expected 1 or more: the first token has no context");
+    if (first < 1 || size_t(first) >= n_tokens)
+      return Status::invalid("first is ", first, ", expected 1 to ", n_tokens > 0 ? n_tokens - 1 : 0,
+                             ", the last token: the token at 0 has no context");
     GenerationRequest request;
     request.prompt.assign(tokens, tokens + n_tokens);
     request.score_from = first;
@@ -348,7 +369,8 @@ dunlin_status dunlin_session_generate(dunlin_session* session, const char* text,
                                       const dunlin_callbacks* callbacks, dunlin_result* result) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
-    DUNLIN_RETURN_IF_ERROR(check_not_null(text, "text"));
+    DUNLIN_RETURN_IF_ERROR(check_text(text, n_bytes, "text"));
+    if (result != nullptr) DUNLIN_RETURN_IF_ERROR(check_result(result, "dunlin_result"));
     DUNLIN_ASSIGN_OR_RETURN(
         const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
     DUNLIN_ASSIGN_OR_RETURN(GenerationRequest request, generation_request(o));
@@ -362,7 +384,8 @@ dunlin_status dunlin_session_chat(dunlin_session* session, const char* message, 
                                   dunlin_result* result) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
-    DUNLIN_RETURN_IF_ERROR(check_not_null(message, "message"));
+    DUNLIN_RETURN_IF_ERROR(check_text(message, n_bytes, "message"));
+    if (result != nullptr) DUNLIN_RETURN_IF_ERROR(check_result(result, "dunlin_result"));
     DUNLIN_ASSIGN_OR_RETURN(
         const auto o, read_options(options, dunlin_generation_options_init, "dunlin_generation_options"));
     DUNLIN_ASSIGN_OR_RETURN(GenerationRequest request, generation_request(o));
@@ -374,24 +397,35 @@ dunlin_status dunlin_session_chat(dunlin_session* session, const char* message, 
 dunlin_status dunlin_session_set_system(dunlin_session* session, const char* text, size_t n_bytes) {
   return guard([&]() -> Status {
     DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
-    DUNLIN_RETURN_IF_ERROR(check_not_null(text, "text"));
+    DUNLIN_RETURN_IF_ERROR(check_text(text, n_bytes, "text"));
     if (!session->messages.empty())
       return Status::invalid("the system message comes before all others; reset first");
-    session->messages.push_back({"system", std::string(text, n_bytes)});
+    session->messages.push_back({"system", std::string(std::string_view(text, n_bytes))});
+    return Status::ok();
+  });
+}
+
+dunlin_status dunlin_session_set_template_variables(dunlin_session* session, const char* variables_json) {
+  return guard([&]() -> Status {
+    DUNLIN_RETURN_IF_ERROR(check_not_null(session, "session"));
+    session->template_variables = text_or_empty(variables_json);
     return Status::ok();
   });
 }
 
 void dunlin_session_cancel(dunlin_session* session) {
+  if (session == nullptr) return;
   guard([&] {
-    session->engine->cancel(session->running_request.load());
+    if (const uint64_t id = session->running.cancel(); id != 0) session->engine->cancel(id);
     return Status::ok();
   });
 }
 
 void dunlin_session_reset(dunlin_session* session) {
+  if (session == nullptr) return;
   session->tokens.clear();
   session->messages.clear();
+  session->template_variables.clear();
 }
 
 dunlin_status dunlin_verify_json(const dunlin_model* model, const char* device, const int32_t* tokens,

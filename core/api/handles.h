@@ -1,13 +1,11 @@
 // What the C API's opaque handles are.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "core/api/running_request.h"
 #include "core/engine/engine.h"
 #include "dunlin/dunlin.h"
 
@@ -25,8 +23,9 @@ struct dunlin_session {
   };
 
   dunlin::Engine* engine = nullptr;
-  std::vector<int32_t> tokens;    // of sessions that continue text
-  std::vector<Message> messages;  // of sessions that chat
-  std::atomic<uint64_t> running_request{0};
+  std::vector<int32_t> tokens;     // of sessions that continue text
+  std::vector<Message> messages;   // of sessions that chat
+  std::string template_variables;  // JSON, or empty
+  dunlin::RunningRequest running;
   std::string last_message;  // of the last result
 };

@@ -12,7 +12,7 @@ Log make_log(dunlin_log_fn log, void* user_data) {
 }
 
 ModelFileOptions model_file_options(const dunlin_model_options& options) {
-  return {options.use_mmap == 0, options.check_tensors != 0};
+  return {options.preload != 0 || options.use_mmap == 0, options.check_tensors != 0};
 }
 
 namespace {

@@ -19,33 +19,60 @@ class Recorder final : public GenerationListener {
     text += event.text;
     return next_->on_token(event);
   }
+  // Whatever the callback does, the one who waits is woken.
   void on_finished(const GenerationResult& result) override {
-    next_->on_finished(result);
-    done.set_value(result);
+    try {
+      next_->on_finished(result);
+      done_.set_value(result);
+    } catch (...) {
+      done_.set_exception(std::current_exception());
+    }
+  }
+  // Once. Throws what on_finished threw.
+  GenerationResult wait() {
+    const GenerationResult result = done_.get_future().get();
+    reason = result.reason;
+    return result;
   }
 
   std::vector<int32_t> tokens;
   std::string text;
-  std::promise<GenerationResult> done;
+  FinishReason reason = FinishReason::kError;
 
  private:
   std::shared_ptr<GenerationListener> next_;
+  std::promise<GenerationResult> done_;
 };
 
 Result<std::shared_ptr<Recorder>> run(dunlin_session& session, GenerationRequest request,
                                       const dunlin_callbacks& callbacks, dunlin_result* result) {
   const auto recorder = std::make_shared<Recorder>(callbacks);
   DUNLIN_ASSIGN_OR_RETURN(const uint64_t id, session.engine->submit(std::move(request), recorder));
-  session.running_request = id;
-  const GenerationResult finished = recorder->done.get_future().get();
-  session.running_request = 0;
+  if (session.running.started(id)) session.engine->cancel(id);
+  const GenerationResult finished = recorder->wait();
+  session.running.end();
   session.last_message = finished.status.message();
   if (result != nullptr) {
-    *result = to_c_result(finished);
-    result->message = session.last_message.c_str();
+    dunlin_result full = to_c_result(finished);
+    full.message = session.last_message.c_str();
+    write_result(full, result);
   }
   if (finished.reason == FinishReason::kError) return finished.status;
   return recorder;
+}
+
+// What the model said. Printed control tokens are none of it: the template puts its own.
+std::string text_said(const Tokenizer& tokenizer, const GenerationRequest& request, const Recorder& answer) {
+  if (!request.print_control) return answer.text;
+  Detokenizer detokenizer(tokenizer);
+  detokenizer.follow(request.prompt);
+  StopMatcher stops(request.stop);
+  const size_t n_end_tokens = answer.reason == FinishReason::kStop ? 1 : 0;
+  std::string text;
+  for (size_t i = 0; i + n_end_tokens < answer.tokens.size(); ++i)
+    text += stops.push(detokenizer.push(answer.tokens[i]));
+  text += stops.push(detokenizer.flush());
+  return text + stops.flush();
 }
 
 std::string messages_json(const dunlin_session& session) {
@@ -59,6 +86,7 @@ std::string messages_json(const dunlin_session& session) {
 
 Status continue_text(dunlin_session& session, std::string_view text, bool parse_special,
                      GenerationRequest request, const dunlin_callbacks& callbacks, dunlin_result* result) {
+  session.running.begin();
   const EncodeOptions options{session.tokens.empty(), parse_special};
   DUNLIN_ASSIGN_OR_RETURN(const auto ids, session.engine->model().tokenizer().encode(text, options));
   request.prompt = session.tokens;
@@ -72,12 +100,15 @@ Status continue_text(dunlin_session& session, std::string_view text, bool parse_
 
 Status answer_chat(dunlin_session& session, std::string_view message, GenerationRequest request,
                    const dunlin_callbacks& callbacks, dunlin_result* result) {
+  session.running.begin();
   session.messages.push_back({"user", std::string(message)});
   const Status status = [&]() -> Status {
-    DUNLIN_ASSIGN_OR_RETURN(request.prompt,
-                            session.engine->model().apply_chat_template(messages_json(session), "", true));
-    DUNLIN_ASSIGN_OR_RETURN(const auto recorder, run(session, std::move(request), callbacks, result));
-    session.messages.push_back({"assistant", recorder->text});
+    DUNLIN_ASSIGN_OR_RETURN(
+        request.prompt, session.engine->model().apply_chat_template(
+                            {.messages = messages_json(session), .variables = session.template_variables}));
+    DUNLIN_ASSIGN_OR_RETURN(const auto recorder, run(session, request, callbacks, result));
+    session.messages.push_back(
+        {"assistant", text_said(session.engine->model().tokenizer(), request, *recorder)});
     return Status::ok();
   }();
   // A message that could not be answered is not part of the conversation.

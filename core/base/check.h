@@ -1,5 +1,5 @@
-// DUNLIN_CHECK: a programming error, never the outside world's. It throws CheckFailure, which only the C API
-// boundary (core/api) catches and turns into DUNLIN_INTERNAL: the library never aborts its host.
+// DUNLIN_CHECK: a programming error, never the outside world's. It throws CheckFailure, which the C API and
+// the engine's thread catch and turn into DUNLIN_INTERNAL: the library never aborts its host.
 #pragma once
 
 #include <stdexcept>

@@ -34,8 +34,7 @@ Result<DeviceInfo> Registry::find(std::string_view id) const {
     if (info.id == id || (id == "auto" && info.score > 0) || belongs_to(info, id)) return info;
     known += str_cat(known.empty() ? "" : ", ", info.id);
   }
-  return Status::not_found("device '", id, "' is not on this machine; it has: ", known,
-                           " (see 'dunlin devices', or leave --device out)");
+  return Status::not_found("device '", id, "' is not on this machine; it has: ", known, "; 'auto' chooses");
 }
 
 Result<std::unique_ptr<Device>> Registry::open(const DeviceInfo& info, const DeviceOptions& options) const {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <future>
+#include <system_error>
 
+#include "core/base/exception_status.h"
 #include "core/graph/op_info.h"
 #include "core/graph/print.h"
 #include "platforms/clock.h"
@@ -14,6 +16,8 @@ namespace {
 constexpr int32_t kPrefillRowsBesideDecode = 64;
 constexpr int32_t kMaxSequences = 256;
 constexpr int32_t kMaxBatch = 8192;
+// Of all sequences together, so that positions and blocks of the KV cache are counted in 32 bits.
+constexpr int64_t kMaxPositions = int64_t(1) << 30;
 
 int64_t now_us() {
   return monotonic_ns() / 1000;
@@ -25,6 +29,9 @@ Status check_options(const EngineOptions& o, const ModelConfig& config) {
                            " (the model was trained for ", config.n_ctx_train, "), or 0 for the default");
   if (o.n_sequences < 1 || o.n_sequences > kMaxSequences)
     return Status::invalid("n_sequences is ", o.n_sequences, ", expected 1..", kMaxSequences);
+  if (int64_t(o.n_ctx) * o.n_sequences > kMaxPositions)
+    return Status::invalid("n_ctx is ", o.n_ctx, " and n_sequences ", o.n_sequences,
+                           ", their product is more than ", kMaxPositions);
   if (o.n_batch < 1 || o.n_batch > kMaxBatch)
     return Status::invalid("n_batch is ", o.n_batch, ", expected 1..", kMaxBatch);
   return Status::ok();
@@ -59,7 +66,12 @@ Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const Model> mode
   engine->info_.n_ctx = e.n_ctx;
   engine->info_.n_batch = e.n_rows;
   engine->limits_ = {e.n_rows, e.n_logit_rows, std::max(kPrefillRowsBesideDecode, e.n_rows / 8)};
-  engine->thread_ = std::thread([raw = engine.get()] { raw->loop(); });
+  try {
+    engine->thread_ = std::thread([raw = engine.get()] { raw->loop(); });
+  } catch (const std::system_error& error) {
+    return Status::exhausted("the system does not start the engine's thread: ", error.what(),
+                             "; use fewer threads or raise the process limit");
+  }
   return engine;
 }
 
@@ -107,19 +119,23 @@ Engine::~Engine() {
 }
 
 Result<uint64_t> Engine::submit(GenerationRequest request, std::shared_ptr<GenerationListener> listener) {
-  if (request.score_from >= 0) {
-    request.max_tokens = 0;
-    request.reuse_prefix = false;
-  }
   const auto n_prompt = int64_t(request.prompt.size());
   const auto n_vocab = int32_t(model_->config().n_vocab);
   if (n_prompt == 0) return Status::invalid("the prompt is empty; give at least one token");
+  const bool scores = request.score_from != -1;
+  if (scores && (request.score_from < 1 || request.score_from >= n_prompt))
+    return Status::invalid("scoring begins at token ", request.score_from, " of ", n_prompt,
+                           ", expected 1 to the last: the token at 0 has no context");
+  if (scores) {
+    request.max_tokens = 0;
+    request.reuse_prefix = false;
+  }
   const bool generates = request.max_tokens != 0;
   if (n_prompt + (generates ? 1 : 0) > info_.n_ctx)
     return Status::context_exceeded("the prompt has ", n_prompt, " tokens and the context holds ",
                                     info_.n_ctx,
                                     generates ? ", of which one must stay free for the answer" : "",
-                                    "; shorten the prompt or raise the context (-c)");
+                                    "; shorten the prompt or raise the context (n_ctx)");
   for (size_t i = 0; i < request.prompt.size(); ++i)
     if (request.prompt[i] < 0 || request.prompt[i] >= n_vocab)
       return Status::invalid("prompt token ", i, " is ", request.prompt[i], ", expected 0..", n_vocab - 1);
@@ -131,6 +147,7 @@ Result<uint64_t> Engine::submit(GenerationRequest request, std::shared_ptr<Gener
                                              model_->tokenizer(), info_.n_ctx);
   {
     const std::lock_guard lock(mutex_);
+    DUNLIN_RETURN_IF_ERROR(stopped_);
     mail_.submitted.push_back(std::move(sequence));
     has_mail_ = true;
   }
@@ -141,6 +158,7 @@ Result<uint64_t> Engine::submit(GenerationRequest request, std::shared_ptr<Gener
 void Engine::cancel(uint64_t id) {
   {
     const std::lock_guard lock(mutex_);
+    if (!stopped_.is_ok()) return;
     mail_.cancelled.push_back(id);
     has_mail_ = true;
   }
@@ -152,18 +170,26 @@ EngineCounters Engine::counters() const {
 }
 
 template <typename Value, typename Call>
-Value Engine::call_on_thread(Call&& call) {
-  std::promise<Value> promise;
+Result<Value> Engine::call_on_thread(Call&& call) {
+  // Shared, because the thread may still be inside it when this one has its answer.
+  const auto promise = std::make_shared<std::promise<Result<Value>>>();
   {
     const std::lock_guard lock(mutex_);
-    mail_.calls.push_back([&] { promise.set_value(call()); });
+    DUNLIN_RETURN_IF_ERROR(stopped_);
+    mail_.calls.push_back([promise, &call](const Status& stopped) {
+      try {
+        promise->set_value(stopped.is_ok() ? Result<Value>(call()) : Result<Value>(stopped));
+      } catch (...) {
+        promise->set_exception(std::current_exception());
+      }
+    });
     has_mail_ = true;
   }
   wake_.notify_one();
-  return promise.get_future().get();
+  return promise->get_future().get();
 }
 
-Device::Roofline Engine::measure_roofline() {
+Result<Device::Roofline> Engine::measure_roofline() {
   return call_on_thread<Device::Roofline>([&] { return executor_->measure_roofline(); });
 }
 
@@ -179,7 +205,7 @@ Result<StepProfile> Engine::profile(const ProfileOptions& options) {
                                     " rows do not fit the context of ", info_.n_ctx);
   if (options.n_repeats < 1)
     return Status::invalid("n_repeats is ", options.n_repeats, ", expected 1 or more");
-  return call_on_thread<Result<StepProfile>>([&] { return profile_now(options); });
+  return call_on_thread<StepProfile>([&] { return profile_now(options); });
 }
 
 Result<StepProfile> Engine::profile_now(const ProfileOptions& options) {
@@ -189,8 +215,16 @@ Result<StepProfile> Engine::profile_now(const ProfileOptions& options) {
   bool reserved = true;
   for (auto& of_sequence : blocks) reserved &= kv_.reserve(options.depth + options.n_rows, of_sequence);
   Result<StepProfile> profile = Status::exhausted("no KV block is free");
-  if (reserved) profile = profile_step(*executor_, options, blocks);
-  for (auto& of_sequence : blocks) kv_.release({}, of_sequence, false);
+  const auto release = [&] {
+    for (auto& of_sequence : blocks) kv_.release({}, of_sequence, false);
+  };
+  try {
+    if (reserved) profile = profile_step(*executor_, options, blocks);
+  } catch (...) {
+    release();
+    throw;
+  }
+  release();
   return profile;
 }
 
@@ -211,67 +245,114 @@ std::string Engine::describe_plan(int32_t n_rows) const {
 
 // The engine's thread.
 
-void Engine::loop() {
-  while (read_mail(waiting_.empty() && active_.empty())) {
+void Engine::loop() noexcept {
+  Status why;
+  try {
+    serve();
+    why = Status::cancelled("the engine was closed");
+  } catch (...) {
+    why = status_of_exception();
+  }
+  close(std::move(why));
+}
+
+void Engine::serve() {
+  while (read_mail(waiting_.empty() && active_.empty() && calls_.empty())) {
+    if (!is_ahead_) run_calls();
     admit();
     if (!active_.empty()) step();
   }
-  fail_all(Status::cancelled("the engine was closed"));
+}
+
+void Engine::close(Status why) noexcept {
+  Mail late;
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = std::move(why);
+    std::swap(late, mail_);
+  }
+  try {
+    if (is_ahead_) (void)executor_->wait();
+  } catch (...) {
+    // Its results are nobody's, and why the engine stopped is known.
+  }
+  const bool cancelled = stopped_.code() == StatusCode::kCancelled;
+  const FinishReason reason = cancelled ? FinishReason::kCancelled : FinishReason::kError;
+  for (auto* list : {&active_, &waiting_, &inbox_.submitted, &late.submitted}) {
+    for (const auto& sequence : *list)
+      if (sequence != nullptr) sequence->finish(reason, stopped_, now_us());
+    list->clear();
+  }
+  for (auto* list : {&calls_, &inbox_.calls, &late.calls})
+    for (const ThreadCall& call : *list)
+      if (call) call(stopped_);
 }
 
 bool Engine::read_mail(bool wait) {
   if (!wait && !has_mail_.load(std::memory_order_acquire)) return true;
-  Mail mail;
   {
     std::unique_lock lock(mutex_);
     if (wait) wake_.wait(lock, [&] { return has_mail_.load(); });
-    std::swap(mail, mail_);
-    mail_.stop = mail.stop;
+    std::swap(inbox_, mail_);
     has_mail_ = false;
   }
-  for (auto& call : mail.calls) call();
-  for (auto& sequence : mail.submitted) waiting_.push_back(std::move(sequence));
-  for (const uint64_t id : mail.cancelled) {
-    for (auto& list : {&waiting_, &active_})
-      for (auto& sequence : *list)
-        if (sequence->id() == id) sequence->cancel();
-  }
-  n_requests_ += mail.submitted.size();
-  return !mail.stop;
+  n_requests_ += inbox_.submitted.size();
+  // What an exception keeps from being moved on is still in the inbox, where close() looks for it.
+  for (auto& sequence : inbox_.submitted) waiting_.push_back(std::move(sequence));
+  inbox_.submitted.clear();
+  for (ThreadCall& call : inbox_.calls) calls_.push_back(std::move(call));
+  inbox_.calls.clear();
+  for (const uint64_t id : inbox_.cancelled) cancel_now(id);
+  inbox_.cancelled.clear();
+  return !inbox_.stop;
+}
+
+void Engine::cancel_now(uint64_t id) {
+  const auto has_id = [&](const auto& sequence) { return sequence->id() == id; };
+  if (const auto it = std::ranges::find_if(active_, has_id); it != active_.end()) return (*it)->cancel();
+  const auto it = std::ranges::find_if(waiting_, has_id);
+  if (it == waiting_.end()) return;
+  const Status status = Status::cancelled("cancelled by the caller");
+  const std::unique_ptr<Sequence> owned = std::move(*it);
+  waiting_.erase(it);
+  owned->finish(FinishReason::kCancelled, status, now_us());
+}
+
+void Engine::run_calls() {
+  for (const ThreadCall& call : calls_) call(Status::ok());
+  calls_.clear();
 }
 
 void Engine::admit() {
   while (!waiting_.empty() && int32_t(active_.size()) < info_.n_sequences) {
-    std::unique_ptr<Sequence> sequence = std::move(waiting_.front());
+    active_.push_back(std::move(waiting_.front()));
     waiting_.erase(waiting_.begin());
+    Sequence& sequence = *active_.back();
     int32_t n_reused = 0;
     // The last prompt token is always computed: its logits are wanted.
-    const auto reusable = sequence->tokens().first(sequence->tokens().size() - 1);
-    sequence->blocks().reserve(size_t(executor_->inputs().capacity().n_blocks_per_sequence));
-    if (sequence->request().reuse_prefix) n_reused = kv_.reuse_prefix(reusable, sequence->blocks());
-    sequence->start(n_reused, now_us());
-    active_.push_back(std::move(sequence));
+    const auto reusable = sequence.tokens().first(sequence.tokens().size() - 1);
+    sequence.blocks().reserve(size_t(executor_->inputs().capacity().n_blocks_per_sequence));
+    if (sequence.request().reuse_prefix) n_reused = kv_.reuse_prefix(reusable, sequence.blocks());
+    sequence.start(n_reused, now_us());
   }
 }
 
 void Engine::finish(Sequence& sequence, FinishReason reason, const Status& status) {
   for (StepPart& part : parts_)
     if (part.sequence == &sequence) part.sequence = nullptr;
+  const bool remember = sequence.request().reuse_prefix && reason != FinishReason::kError;
+  kv_.release(sequence.tokens().first(size_t(sequence.n_computed())), sequence.blocks(), remember);
   const auto it = std::ranges::find_if(active_, [&](const auto& s) { return s.get() == &sequence; });
   const std::unique_ptr<Sequence> owned = std::move(*it);
   active_.erase(it);
-  const bool remember = sequence.request().reuse_prefix && reason != FinishReason::kError;
-  kv_.release(sequence.tokens().first(size_t(sequence.n_computed())), sequence.blocks(), remember);
-  sequence.finish(reason, status, now_us());
+  owned->finish(reason, status, now_us());
 }
 
 void Engine::fail_all(const Status& status) {
-  const bool cancelled = status.code() == StatusCode::kCancelled;
-  const FinishReason reason = cancelled ? FinishReason::kCancelled : FinishReason::kError;
   if (is_ahead_) (void)executor_->wait();
   is_ahead_ = false;
-  while (!active_.empty()) finish(*active_.back(), reason, status);
-  for (auto& sequence : waiting_) sequence->finish(reason, status, now_us());
+  while (!active_.empty()) finish(*active_.back(), FinishReason::kError, status);
+  for (auto& sequence : waiting_) sequence->finish(FinishReason::kError, status, now_us());
   waiting_.clear();
 }
 
@@ -313,7 +394,7 @@ void Engine::want_next_token(Sequence& sequence, int32_t row, bool behind_unknow
 }
 
 bool Engine::can_run_ahead() {
-  if (!info_.device.runs_ahead || has_mail_.load(std::memory_order_acquire)) return false;
+  if (!info_.device.runs_ahead || has_mail_.load(std::memory_order_acquire) || !calls_.empty()) return false;
   if (!waiting_.empty() && int32_t(active_.size()) < info_.n_sequences) return false;
   if (parts_.size() != active_.size()) return false;
   for (const StepPart& part : parts_) {
@@ -344,7 +425,10 @@ bool Engine::is_idle() const {
 
 void Engine::step() {
   if (!is_ahead_) {
-    if (!fill_step()) return;
+    if (!fill_step()) {
+      DUNLIN_CHECK(active_.empty());  // else it would be asked for ever
+      return;
+    }
     n_rows_ += uint64_t(executor_->inputs().n_rows());
     if (const Status status = executor_->start(); !status.is_ok()) return fail_all(status);
   }
@@ -370,13 +454,25 @@ void Engine::take_results() {
   finished_.clear();
   for (const StepPart& part : parts_) {
     if (part.sequence != nullptr) {
-      const std::optional<FinishReason> reason = take_part(part, logit_row, now);
+      const std::optional<FinishReason> reason = take_part_or_fail(part, logit_row, now);
       if (reason.has_value()) finished_.emplace_back(part.sequence, reason.value());
     }
     logit_row += part.n_logit_rows;
   }
   for (const auto& [sequence, why] : finished_)
     finish(*sequence, why, why == FinishReason::kError ? sequence->error() : Status::ok());
+}
+
+std::optional<FinishReason> Engine::take_part_or_fail(const StepPart& part, int32_t logit_row,
+                                                      int64_t now_us) {
+  try {
+    return take_part(part, logit_row, now_us);
+  } catch (const CheckFailure&) {
+    throw;  // ours, and perhaps not of this sequence alone
+  } catch (...) {
+    part.sequence->fail(status_of_exception());
+    return FinishReason::kError;
+  }
 }
 
 std::optional<FinishReason> Engine::take_part(const StepPart& part, int32_t logit_row, int64_t now_us) {

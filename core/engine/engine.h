@@ -2,10 +2,14 @@
 // runs it and tells the listeners; everything public here may be called from any thread.
 //
 // The decode path allocates nothing and takes no lock: a flag tells the thread when there is mail.
+//
+// No exception leaves the thread. What a listener throws ends its request. Anything else, a DUNLIN_CHECK or
+// memory that is not there, stops the engine: all requests end with that error, and no more are taken.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -82,26 +86,30 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Checks the request and queues it. A prompt that does not fit is kContextExceeded with both counts, never
-  // truncated. The listener hears of it until on_finished.
+  // truncated. The listener hears of it until on_finished. An engine that has stopped says why.
   Result<uint64_t> submit(GenerationRequest request, std::shared_ptr<GenerationListener> listener);
-  // Ends a request between two steps; unknown or finished ids are ignored.
+  // Ends a request between two steps, also one that waits; unknown or finished ids are ignored.
   void cancel(uint64_t id);
 
   const Model& model() const { return *model_; }
   const EngineInfo& info() const { return info_; }
   EngineCounters counters() const;
   // Ceilings of the engine's device, measured on the engine's thread between steps.
-  Device::Roofline measure_roofline();
+  Result<Device::Roofline> measure_roofline();
   // The time of each phase of a step, measured on the engine's thread. Only while no request is running.
   Result<StepProfile> profile(const ProfileOptions& options);
   // The graph and the phases that serve steps of n_rows rows, as text.
   std::string describe_plan(int32_t n_rows) const;
 
  private:
+  // Runs on the engine's thread while no step does, and throws nothing. If the engine has stopped, that is
+  // all it is told.
+  using ThreadCall = std::function<void(const Status& stopped)>;
+
   struct Mail {
     std::vector<std::unique_ptr<Sequence>> submitted;
     std::vector<uint64_t> cancelled;
-    std::vector<std::function<void()>> calls;  // run on the engine's thread
+    std::vector<ThreadCall> calls;
     bool stop = false;
   };
 
@@ -115,13 +123,19 @@ class Engine {
     int32_t n_logit_rows = 0;
   };
 
-  // Runs a function on the engine's thread, between two steps, and waits for it.
+  // Runs a function on the engine's thread, between two steps, and waits for it. What it throws is thrown
+  // here.
   template <typename Value, typename Call>
-  Value call_on_thread(Call&& call);
+  Result<Value> call_on_thread(Call&& call);
   Result<StepProfile> profile_now(const ProfileOptions& options);
   void describe_part(size_t index);
-  void loop();
+  void loop() noexcept;
+  void serve();
+  // The thread's last act. From here on submit() is refused; all that was taken before is told.
+  void close(Status why) noexcept;
   bool read_mail(bool wait);
+  void cancel_now(uint64_t id);
+  void run_calls();
   void admit();
   void step();
   bool fill_step();
@@ -138,6 +152,8 @@ class Engine {
   void take_results();
   // What the step gave one sequence, from the given logit row on. A reason, if it was the last.
   std::optional<FinishReason> take_part(const StepPart& part, int32_t logit_row, int64_t now_us);
+  // The same, where an exception of the sequence's own (its listener's) is a reason.
+  std::optional<FinishReason> take_part_or_fail(const StepPart& part, int32_t logit_row, int64_t now_us);
   void fail_all(const Status& status);
   void finish(Sequence& sequence, FinishReason reason, const Status& status);
   bool is_idle() const;  // no live sequence has a part in the running step
@@ -152,6 +168,8 @@ class Engine {
   ScheduleLimits limits_;
   std::vector<std::unique_ptr<Sequence>> waiting_;  // first come first
   std::vector<std::unique_ptr<Sequence>> active_;
+  Mail inbox_;                     // being read
+  std::vector<ThreadCall> calls_;  // for when no step runs
   std::vector<SequenceView> views_;
   std::vector<ScheduledChunk> chunks_;
   std::vector<StepPart> parts_;  // of the running step, and of the one started ahead
@@ -161,6 +179,7 @@ class Engine {
   std::mutex mutex_;
   std::condition_variable wake_;
   Mail mail_;
+  Status stopped_;  // why no more mail is taken; never changes once it is an error
   std::atomic<bool> has_mail_{false};
   std::atomic<uint64_t> n_steps_{0}, n_rows_{0}, n_requests_{0};
   std::thread thread_;

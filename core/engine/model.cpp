@@ -3,6 +3,7 @@
 #include "core/text/template/json.h"
 #include "core/text/tokenizer_gguf.h"
 #include "core/text/tokenizer_json.h"
+#include "platforms/local_time.h"
 
 namespace dunlin {
 namespace {
@@ -20,6 +21,12 @@ const std::string* find_template(const TokenizerSpec& spec, std::string_view nam
   return nullptr;
 }
 
+Result<jinja::Value> parse_part(std::string_view json, const char* name) {
+  auto value = jinja::parse_json(json);
+  if (!value.is_ok()) return value.status().with_context(name);
+  return value;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const ModelFileOptions& options,
@@ -29,8 +36,9 @@ Result<std::shared_ptr<const Model>> Model::open(const std::string& path, const 
 }
 
 Result<std::shared_ptr<const Model>> Model::open_bytes(std::span<const uint8_t> bytes,
-                                                       const std::string& name, const Log& log) {
-  DUNLIN_ASSIGN_OR_RETURN(ModelFiles files, open_model_bytes(bytes, name, log));
+                                                       const std::string& name,
+                                                       const ModelFileOptions& options, const Log& log) {
+  DUNLIN_ASSIGN_OR_RETURN(ModelFiles files, open_model_bytes(bytes, name, log, options));
   return finish(std::move(files), log);
 }
 
@@ -55,30 +63,25 @@ Result<std::shared_ptr<const Model>> Model::finish(ModelFiles files, const Log& 
   return std::shared_ptr<const Model>(model);
 }
 
-Result<RenderedPrompt> Model::render_chat_template(std::string_view messages_json,
-                                                   std::string_view tools_json,
-                                                   bool add_generation_prompt) const {
+Result<RenderedPrompt> Model::render_chat_template(const ChatTexts& chat) const {
   if (!chat_template_) return chat_template_error_;
   ChatInput input;
-  auto messages = jinja::parse_json(messages_json);
-  if (!messages.is_ok()) return messages.status().with_context("messages");
-  input.messages = std::move(messages).value();
-  if (!tools_json.empty()) {
-    auto tools = jinja::parse_json(tools_json);
-    if (!tools.is_ok()) return tools.status().with_context("tools");
-    input.tools = std::move(tools).value();
+  DUNLIN_ASSIGN_OR_RETURN(input.messages, parse_part(chat.messages, "messages"));
+  if (!chat.tools.empty()) {
+    DUNLIN_ASSIGN_OR_RETURN(input.tools, parse_part(chat.tools, "tools"));
   }
-  input.add_generation_prompt = add_generation_prompt;
+  if (!chat.variables.empty()) {
+    DUNLIN_ASSIGN_OR_RETURN(input.extra, parse_part(chat.variables, "template variables"));
+  }
+  input.add_generation_prompt = chat.add_generation_prompt;
   input.bos_token = tokenizer_->token_text(tokenizer_->bos());
   input.eos_token = tokenizer_->token_text(tokenizer_->eos());
+  input.local_time = local_time();
   return chat_template_->render(input);
 }
 
-Result<std::vector<int32_t>> Model::apply_chat_template(std::string_view messages_json,
-                                                        std::string_view tools_json,
-                                                        bool add_generation_prompt) const {
-  DUNLIN_ASSIGN_OR_RETURN(const RenderedPrompt prompt,
-                          render_chat_template(messages_json, tools_json, add_generation_prompt));
+Result<std::vector<int32_t>> Model::apply_chat_template(const ChatTexts& chat) const {
+  DUNLIN_ASSIGN_OR_RETURN(const RenderedPrompt prompt, render_chat_template(chat));
   std::vector<TextSegment> marked;
   for (const auto& s : prompt.segments)
     marked.push_back({std::string_view(prompt.text).substr(s.offset, s.length), s.is_template});

@@ -26,7 +26,7 @@ struct GenerationRequest {
   bool reuse_prefix = true;    // take known keys and values of an equal prefix, and leave them for others
   bool print_control = false;  // control tokens come out as they are spelled
   // Scoring instead of generation: the log-probability of each prompt token from this position on, given
-  // those before it. -1: off. With scoring, max_tokens is 0 and nothing is reused.
+  // those before it: 1 to the last. -1: off. With scoring, max_tokens is 0 and nothing is reused.
   int32_t score_from = -1;
 };
 
@@ -53,7 +53,8 @@ struct GenerationResult {
 };
 
 // Told about one request, on the engine's thread, never under a lock. on_finished is the last call and always
-// comes. A listener must not wait for the engine.
+// comes, once. A listener must not wait for the engine. What it throws ends its request with kError; from
+// on_finished it is dropped.
 class GenerationListener {
  public:
   virtual ~GenerationListener() = default;

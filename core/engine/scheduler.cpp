@@ -21,7 +21,7 @@ void schedule_step(std::span<const SequenceView> sequences, const ScheduleLimits
     if (s.is_decoding || s.n_pending == 0 || rows == 0 || logit_rows == 0) continue;
     int32_t n = std::min(s.n_pending, rows);
     const bool scores = s.n_unscored >= 0;
-    if (scores) n = std::min(n, s.n_unscored + logit_rows);
+    if (scores && n - s.n_unscored > logit_rows) n = s.n_unscored + logit_rows;
     out.push_back({int32_t(i), n});
     rows -= n;
     logit_rows -= scores ? std::max(0, n - s.n_unscored) : 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/exception_status.h"
 #include "platforms/clock.h"
 
 namespace dunlin {
@@ -134,16 +135,29 @@ bool Sequence::emit(const SampledToken& token, bool is_end_token) {
   return listener_->on_token(event);
 }
 
-void Sequence::finish(FinishReason reason, const Status& status, int64_t now_us) {
-  if (!stop_matcher_.matched()) {
-    std::string rest = stop_matcher_.flush();
-    std::string unfinished;
-    detokenizer_.flush(unfinished);
-    rest += request_.stop.empty() ? unfinished : stop_matcher_.push(unfinished);
-    if (!rest.empty()) listener_->on_token({-1, rest, 0, {}});
-  }
+void Sequence::give_out_rest() {
+  if (stop_matcher_.matched()) return;
+  std::string rest = stop_matcher_.flush();
+  std::string unfinished;
+  detokenizer_.flush(unfinished);
+  rest += request_.stop.empty() ? unfinished : stop_matcher_.push(unfinished);
+  if (!rest.empty()) listener_->on_token({-1, rest, 0, {}});
+}
+
+void Sequence::finish(FinishReason reason, const Status& status, int64_t now_us) noexcept {
   if (started_us_ == 0) stats_.queue_us = now_us - submitted_us_;
-  listener_->on_finished({reason, status, stats_});
+  GenerationResult result{reason, {}, stats_};
+  try {
+    result.status = status;
+    give_out_rest();
+  } catch (...) {
+    result.reason = FinishReason::kError;
+    result.status = status_of_exception();
+  }
+  try {
+    listener_->on_finished(result);
+  } catch (...) {
+  }
 }
 
 }  // namespace dunlin

@@ -61,15 +61,18 @@ class Sequence {
 
   void cancel() { is_cancelled_ = true; }
   bool is_cancelled() const { return is_cancelled_; }
-  // Why sample() or score() failed.
+  // Why sample(), accept() or score() failed, or what fail() was given.
   const Status& error() const { return error_; }
-  // Gives out what text was held back and the result; the last call.
-  void finish(FinishReason reason, const Status& status, int64_t now_us);
+  void fail(Status why) { error_ = std::move(why); }
+  // Gives out what text was held back and the result; the last call. If the listener throws because of the
+  // text, that is the result; if it throws because of the result, it has heard it.
+  void finish(FinishReason reason, const Status& status, int64_t now_us) noexcept;
 
  private:
   std::optional<FinishReason> take(const SampledToken& token, int64_t now_us);
   std::optional<FinishReason> reason_to_stop(int32_t token) const;
   bool emit(const SampledToken& token, bool is_end_token);
+  void give_out_rest();
 
   uint64_t id_;
   GenerationRequest request_;

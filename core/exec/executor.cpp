@@ -160,7 +160,7 @@ Status Executor::wait() {
 Result<StepTimes> Executor::measure(int32_t repeats) {
   DUNLIN_CHECK(inputs_.n_rows() > 0 && repeats > 0);
   if (parts_.size() > 1)
-    return Status::unsupported("a model that is split over devices has no profile; choose one with --device");
+    return Status::unsupported("a model that is split over devices has no profile; put it on one");
   DUNLIN_ASSIGN_OR_RETURN(StepTimes times, parts_[0]->measure(inputs_, repeats));
   take_results();
   return times;

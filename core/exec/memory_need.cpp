@@ -25,7 +25,7 @@ uint64_t bucket_workspace(const ModelConfig& c, const ModelSlice& slice, const S
   const int64_t widest =
       std::max({c.n_embd, c.n_head * c.head_dim, *std::max_element(c.n_ff.begin(), c.n_ff.end())});
   uint64_t bytes = uint64_t(n_rows) * uint64_t(widest) * kBytesPerWideElement;
-  const auto n_pages = uint64_t((step.n_ctx + kPageTokens - 1) / kPageTokens);
+  const auto n_pages = uint64_t((int64_t(step.n_ctx) + kPageTokens - 1) / kPageTokens);
   if (slice.n_layer() > 0)
     bytes += uint64_t(std::min(n_rows, kPagedRows)) * uint64_t(c.n_head) * n_pages *
              (uint64_t(c.head_dim) + kRecordExtraFloats) * sizeof(float);
@@ -63,7 +63,7 @@ KvSpec kv_spec(const ModelConfig& config, KvType type, const ModelSlice& slice) 
 }
 
 int32_t blocks_per_sequence(int32_t n_ctx, int32_t block_tokens) {
-  return (n_ctx + block_tokens - 1) / block_tokens;
+  return int32_t((int64_t(n_ctx) + block_tokens - 1) / block_tokens);
 }
 
 Result<MemoryNeed> memory_need(const ModelFiles& files, const ModelSlice& slice, const StepNeed& step,
@@ -71,7 +71,8 @@ Result<MemoryNeed> memory_need(const ModelFiles& files, const ModelSlice& slice,
   DUNLIN_ASSIGN_OR_RETURN(const Graph graph, slice_graph(files, slice, {1, 1}));
   MemoryNeed need;
   need.weight_bytes = WeightStore::bytes_needed(graph, files.weights, device);
-  const int32_t n_blocks = blocks_per_sequence(step.n_ctx, device.kv_block_tokens()) * step.n_sequences + 1;
+  const int64_t n_blocks =
+      int64_t(blocks_per_sequence(step.n_ctx, device.kv_block_tokens())) * step.n_sequences + 1;
   if (slice.n_layer() > 0)
     need.kv_bytes = device.kv_block_bytes(kv_spec(files.config, step.kv_type, slice)) * uint64_t(n_blocks);
   need.workspace_bytes = workspace_need(files.config, slice, step, device);

@@ -40,13 +40,12 @@ Status does_not_fit(const Placement& placement, const std::string& why, const ch
 }
 
 constexpr const char* kNeedLess =
-    "use a smaller context (-c), an 8-bit KV cache (--kv-type q8) or a smaller model";
+    "use a smaller context (n_ctx), an 8-bit KV cache (kv_type) or a smaller model";
 constexpr const char* kUseFewerGpuLayers =
-    "put fewer layers on the GPU (-ngl), or use a smaller context (-c), an 8-bit KV cache "
-    "(--kv-type q8) or a smaller model";
+    "put fewer layers on the GPU (n_gpu_layers), or use a smaller context (n_ctx), an 8-bit KV cache "
+    "(kv_type) or a smaller model";
 constexpr const char* kDropRequireGpu =
-    "leave out --require-gpu, or use a smaller context (-c), an 8-bit KV cache (--kv-type q8) or a smaller "
-    "model";
+    "leave out require_gpu, or use a smaller context (n_ctx), an 8-bit KV cache (kv_type) or a smaller model";
 
 class Placer {
  public:
@@ -122,14 +121,14 @@ Status Placer::check_request() const {
   if (request_.require_gpu && !wants_all())
     return Status::invalid(
         "of ", n_layer_, " layers, ", request_.n_gpu_layers,
-        " are asked for on a GPU (-ngl), and --require-gpu wants all there; give one of both");
+        " are asked for on a GPU (n_gpu_layers), and require_gpu wants all there; give one of both");
   const bool names_no_gpu = named_ != nullptr && named_->kind != DeviceKind::kGpu;
   if (names_no_gpu && (request_.require_gpu || request_.n_gpu_layers > 0))
     return Status::invalid("device ", named_->id, " is no GPU, and ",
                            request_.require_gpu
-                               ? "--require-gpu wants one"
+                               ? "require_gpu wants one"
                                : str_cat(request_.n_gpu_layers, " layers are asked for on one"),
-                           "; leave --device out, or see 'dunlin devices'");
+                           "; name another device, or 'auto'");
   return Status::ok();
 }
 
@@ -174,14 +173,11 @@ Result<Placement> Placer::place_without_gpu() const {
     ++n_devices;
     if (best == nullptr) best = &device;
   }
-  if (best == nullptr)
-    return Status::not_found("no device of this machine can run a model; see 'dunlin devices'");
+  if (best == nullptr) return Status::not_found("no device of this machine can run a model");
   DUNLIN_ASSIGN_OR_RETURN(const Placement whole, priced_whole(*best));
   if (request_.require_gpu)
-    return does_not_fit(
-        whole, "a GPU is required for all layers, and there is none that this build can use",
-        "'dunlin devices' shows what is there: a GPU needs its driver, and a build for it; or leave "
-        "out --require-gpu");
+    return does_not_fit(whole, "a GPU is required for all layers, and there is none that this build can use",
+                        "a GPU needs its driver, and a build of Dunlin for it; or leave out require_gpu");
   std::string why = str_cat("best of ", n_devices, " device", n_devices == 1 ? "" : "s", " for ",
                             format_bytes(whole.parts[0].need.total()));
   if (request_.n_gpu_layers > 0) why += str_cat("; no GPU for ", request_.n_gpu_layers, " layers");
@@ -229,7 +225,7 @@ Result<Placement> Placer::place_with_gpu() const {
   DUNLIN_ASSIGN_OR_RETURN(Placement split, priced_split(gpu, cut));
   if (request_.require_gpu && (cut > 0 || !fits(split)))
     return does_not_fit(
-        roomiest, str_cat("all layers must be on a GPU (--require-gpu), and ", gpu.id, " does not hold them"),
+        roomiest, str_cat("all layers must be on a GPU (require_gpu), and ", gpu.id, " does not hold them"),
         kDropRequireGpu);
   if (!fits(split))
     return does_not_fit(split, "the model does not fit, in parts either",

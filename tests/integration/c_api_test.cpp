@@ -3,12 +3,16 @@
 #include <catch2/catch.hpp>
 #include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "core/model/gguf.h"
 #include "dunlin/dunlin.hpp"
+#include "tests/support/temporary_directory.h"
 
 namespace {
 
@@ -44,6 +48,62 @@ TEST_CASE("null arguments are refused by name") {
   dunlin_model_free(nullptr);
   dunlin_engine_free(nullptr);
   dunlin_session_free(nullptr);
+}
+
+TEST_CASE("functions without a status answer NULL with 0 or nothing") {
+  CHECK(dunlin_model_n_vocab(nullptr) == 0);
+  CHECK(dunlin_model_n_ctx_train(nullptr) == 0);
+  CHECK(dunlin_model_has_chat_template(nullptr) == 0);
+  dunlin_cancel(nullptr, 1);
+  dunlin_session_cancel(nullptr);
+  dunlin_session_reset(nullptr);
+  dunlin_model_options_init(nullptr);
+  dunlin_engine_options_init(nullptr);
+  dunlin_profile_options_init(nullptr);
+  dunlin_generation_options_init(nullptr);
+  dunlin_free_text(nullptr);
+}
+
+TEST_CASE("texts may be empty without a place, and may hold zeros") {
+  const dunlin::Model model(kModel);
+  CHECK(model.tokenize({}) == model.tokenize(""));
+  const std::string zeros("a\0b\0", 4);
+  CHECK(model.detokenize(model.tokenize(zeros)) == zeros);
+  CHECK(model.detokenize({}).empty());
+  size_t n = 0;
+  CHECK(dunlin_tokenize(model.get(), nullptr, 1, 1, 0, nullptr, &n) == DUNLIN_INVALID_ARGUMENT);
+  CHECK(error().find("text") != std::string::npos);
+  dunlin_engine_options options = dunlin::engine_options();
+  options.n_ctx = 64;
+  dunlin::Engine engine(model, options);
+  dunlin::Session session(engine);
+  dunlin_generation_options one = dunlin::generation_options();
+  one.max_tokens = 1;
+  const auto ignore = [](std::string_view) { return true; };
+  session.generate("The king", ignore, one);
+  CHECK(session.generate({}, ignore, one).n_generated == 1);
+  CHECK(session.chat({}, ignore, one).n_generated == 1);
+}
+
+TEST_CASE("weights that are not finite are refused in memory, too, if they are to be checked") {
+  std::ifstream in(kModel, std::ios::binary);
+  std::vector<char> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::span all(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  const auto file = dunlin::GgufFile::parse(all, "fairy");
+  REQUIRE(file.is_ok());
+  const auto of_blocks = [](const dunlin::GgufTensor& t) { return t.type == dunlin::DType::kQ4_K; };
+  const auto tensor = std::ranges::find_if(file->tensors(), of_blocks);
+  REQUIRE(tensor != file->tensors().end());
+  const size_t scale = size_t(tensor->offset);
+  dunlin_model_options options = dunlin::model_options();
+  options.check_tensors = 1;
+  CHECK_NOTHROW(dunlin::Model(bytes.data(), bytes.size(), "whole", options));
+  const uint16_t nan = 0x7e00;  // a half
+  std::memcpy(bytes.data() + scale, &nan, sizeof nan);
+  CHECK_THROWS_WITH(dunlin::Model(bytes.data(), bytes.size(), "broken", options),
+                    Catch::Contains("broken") && Catch::Contains("NaN"));
+  options.check_tensors = 0;
+  CHECK_NOTHROW(dunlin::Model(bytes.data(), bytes.size(), "unchecked", options));
 }
 
 TEST_CASE("a struct_size that cannot be is refused, a smaller one keeps defaults") {
@@ -103,6 +163,25 @@ TEST_CASE("the pack cache is off unless asked for, and a model in memory has non
   CHECK(said.find("no-such-folder/in-memory: is in memory") != std::string::npos);
 }
 
+TEST_CASE("a model that was preloaded needs its file no more, by either name of the option") {
+  const dunlin::test::TemporaryDirectory folder;
+  const std::string path = folder.file("model.gguf");
+  dunlin_model_options options = dunlin::model_options();
+  CHECK(options.preload == 0);
+  CHECK(options.use_mmap == 1);
+  const int asked = GENERATE(0, 1, 2);
+  if (asked == 1) options.preload = 1;
+  if (asked == 2) options.use_mmap = 0;
+  std::filesystem::copy_file(kModel, path);
+  const dunlin::Model model(path, options);
+  std::filesystem::resize_file(path, 1000);
+  dunlin_engine_options small = dunlin::engine_options();
+  small.n_ctx = 64;
+  dunlin_engine* engine = nullptr;
+  CHECK((dunlin_engine_create(model.get(), &small, &engine) == DUNLIN_OK) == (asked != 0));
+  dunlin_engine_free(engine);
+}
+
 TEST_CASE("files that are no models say what, where and what to do") {
   dunlin_model* model = nullptr;
   CHECK(dunlin_model_open("no/such/file.gguf", nullptr, &model) == DUNLIN_NOT_FOUND);
@@ -135,7 +214,11 @@ TEST_CASE("requests with bad values are refused, and the engine goes on") {
   o = dunlin::generation_options();
   o.n_stop = 1;
   CHECK(dunlin_submit(engine.get(), prompt, 2, &o, nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
-  CHECK(dunlin_submit_score(engine.get(), prompt, 2, 0, nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
+  for (const int32_t first : {0, -1, 2, INT32_MAX}) {
+    CHECK(dunlin_submit_score(engine.get(), prompt, 2, first, nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
+    CHECK(error().find("first is ") != std::string::npos);
+  }
+  CHECK(dunlin_submit_score(engine.get(), prompt, 0, 1, nullptr, nullptr) == DUNLIN_INVALID_ARGUMENT);
   const std::vector<int32_t> longer(65, 5);
   o = dunlin::generation_options();
   CHECK(dunlin_submit(engine.get(), longer.data(), longer.size(), &o, nullptr, nullptr) ==

@@ -14,6 +14,14 @@ expect_exit() {  # code, command...
   [ "$actual" -eq "$expected" ] || { echo "exit $actual, expected $expected: $*"; failures=$((failures + 1)); }
   [ "$expected" -eq 0 ] || [ -s /tmp/cli_test_err.$$ ] || { echo "no message: $*"; failures=$((failures + 1)); }
 }
+expect_error() {  # pattern, command...
+  local pattern=$1
+  shift
+  local said
+  said=$("$dunlin" "$@" 2>&1 >/dev/null </dev/null)
+  grep -qE -- "$pattern" <<<"$said" ||
+    { echo "stderr lacks '$pattern': $*"; failures=$((failures + 1)); }
+}
 expect_output() {  # pattern, command...
   local pattern=$1
   shift
@@ -32,6 +40,9 @@ expect_exit 2 run -n -5
 expect_exit 4 run -m no-such-file.gguf -p x
 expect_exit 4 run -m README.md -p x
 expect_exit 3 run -c 4 -p "a prompt of more than four tokens, surely"
+expect_error 'raise the context \(-c\)' run -c 4 -p "a prompt of more than four tokens, surely"
+expect_error '^dunlin: -c is -7, expected' run -c -7 -p x
+expect_error 'a GPU \(-ngl\), and --require-gpu wants' run --require-gpu -ngl 2 -p x
 expect_exit 1 run --device cuda:9
 expect_exit 2 run -ngl some -p x
 expect_exit 2 run -ngl -1 -p x

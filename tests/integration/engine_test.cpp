@@ -1,5 +1,8 @@
 // The engine as a whole: batches, prefixes, cancellation, limits.
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
 
 #include "tests/support/ahead_device.h"
 #include "tests/support/engines.h"
@@ -62,6 +65,38 @@ std::vector<std::vector<int32_t>> run_all(Engine& engine, const Model& model, in
                                           bool reuse) {
   return tokens_of(submit_all(engine, model, max_tokens, reuse));
 }
+
+// A request that takes its time, so that a test can do something meanwhile.
+class SlowRecorder final : public GenerationListener {
+ public:
+  bool on_token(const TokenEvent& event) override {
+    if (++n_seen == 3) started.set_value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return recorder->on_token(event) && go_on;
+  }
+  void on_finished(const GenerationResult& result) override { recorder->on_finished(result); }
+
+  const std::shared_ptr<Recorder> recorder = std::make_shared<Recorder>();
+  std::promise<void> started;  // three tokens are there
+  std::atomic<int32_t> n_seen{0};
+  std::atomic<bool> go_on{true};
+};
+
+// Submits another request when it is told the end.
+class AsksAgain final : public GenerationListener {
+ public:
+  explicit AsksAgain(Engine& engine) : engine_(engine) {}
+  bool on_token(const TokenEvent&) override { return true; }
+  void on_finished(const GenerationResult& r) override {
+    result = r;
+    answer = engine_.submit(greedy_request({5, 6}, 4), std::make_shared<Recorder>()).status();
+  }
+  GenerationResult result;
+  Status answer;
+
+ private:
+  Engine& engine_;
+};
 
 // The text of a request on an engine of its own, and the rows that its steps had.
 uint64_t rows_of(const std::shared_ptr<const Model>& model, const char* device, GenerationRequest request,
@@ -144,10 +179,12 @@ TEST_CASE("many requests through few places, with eviction") {
 
 TEST_CASE("two engines on one model do not disturb each other") {
   const auto model = open_model(kFairyGguf);
+  const auto expected = run_all(*open_engine(model, exact_options_for(1)), *model, 24, false);
   const auto a = open_engine(model, exact_options_for(2)), b = open_engine(model, exact_options_for(2));
   // Both run while this thread waits.
   const Recorders by_a = submit_all(*a, *model, 24, true), by_b = submit_all(*b, *model, 24, true);
-  CHECK(tokens_of(by_a) == tokens_of(by_b));
+  CHECK(tokens_of(by_a) == expected);
+  CHECK(tokens_of(by_b) == expected);
 }
 
 TEST_CASE("engines with long contexts share a device and do not disturb each other") {
@@ -173,29 +210,39 @@ TEST_CASE("engines with long contexts share a device and do not disturb each oth
   }
 }
 
-TEST_CASE("a request can be cancelled while it runs and while it waits") {
+TEST_CASE("a request can be cancelled while it runs") {
   const auto model = open_model(kFairyGguf);
   const auto engine = open_engine(model, options_for(1));
-  const auto running = std::make_shared<Recorder>();
-  std::promise<void> started;
-  running->on_each = [&](int32_t n) {
-    if (n == 3) started.set_value();
-    return true;
-  };
+  const auto running = std::make_shared<SlowRecorder>();
   const auto id = engine->submit(greedy_request(encode(*model, "The king"), 400), running);
   REQUIRE(id.is_ok());
-  started.get_future().wait();
+  running->started.get_future().wait();
+  engine->cancel(*id);
+  engine->cancel(*id);
+  engine->cancel(*id + 1);  // there is none
+  const Outcome outcome = running->recorder->wait();
+  CHECK(outcome.result.reason == FinishReason::kCancelled);
+  CHECK(outcome.tokens.size() >= 3);
+  CHECK(outcome.tokens.size() < 400);
+}
+
+TEST_CASE("a request that waits ends when it is cancelled, and the one that runs goes on") {
+  const auto model = open_model(kFairyGguf);
+  const auto engine = open_engine(model, options_for(1));
+  const auto running = std::make_shared<SlowRecorder>();
+  REQUIRE(engine->submit(greedy_request(encode(*model, "The king"), 400), running).is_ok());
+  running->started.get_future().wait();
   const auto waiting = std::make_shared<Recorder>();
   const auto waiting_id = engine->submit(greedy_request(encode(*model, "The queen"), 400), waiting);
   REQUIRE(waiting_id.is_ok());
   engine->cancel(*waiting_id);
-  engine->cancel(*id);
-  const Outcome first = running->wait();
-  CHECK(first.result.reason == FinishReason::kCancelled);
-  CHECK(first.tokens.size() < 400);
   const Outcome second = waiting->wait();
   CHECK(second.result.reason == FinishReason::kCancelled);
+  CHECK(second.result.status.code() == StatusCode::kCancelled);
   CHECK(second.tokens.empty());
+  CHECK(running->n_seen < 400);
+  running->go_on = false;
+  CHECK(running->recorder->wait().result.reason == FinishReason::kCancelled);
 }
 
 TEST_CASE("a listener's false ends the generation") {
@@ -209,15 +256,37 @@ TEST_CASE("a listener's false ends the generation") {
   CHECK(outcome.result.reason == FinishReason::kCancelled);
 }
 
-TEST_CASE("closing an engine ends its requests") {
+TEST_CASE("closing an engine ends what runs and what waits, and takes no more") {
   const auto model = open_model(kFairyGguf);
+  auto engine = open_engine(model, options_for(1));
+  const auto running = std::make_shared<SlowRecorder>();
+  REQUIRE(engine->submit(greedy_request(encode(*model, "The king"), 400), running).is_ok());
+  running->started.get_future().wait();
+  const auto waiting = std::make_shared<AsksAgain>(*engine);
+  REQUIRE(engine->submit(greedy_request(encode(*model, "The queen"), 400), waiting).is_ok());
+  engine.reset();
+  CHECK(running->recorder->wait().result.reason == FinishReason::kCancelled);
+  CHECK(waiting->result.reason == FinishReason::kCancelled);
+  CHECK(waiting->answer.code() == StatusCode::kCancelled);
+}
+
+TEST_CASE("ceilings are measured while no step runs, also where the next is started ahead") {
+  const auto model = open_model(kFairyGguf);
+  EngineOptions options = options_for(1);
+  options.device = kAheadId;
+  const auto engine = open_engine(model, options);
   const auto recorder = std::make_shared<Recorder>();
-  {
-    const auto engine = open_engine(model, options_for(1));
-    REQUIRE(engine->submit(greedy_request(encode(*model, "The king"), 400), recorder).is_ok());
-  }
-  const Outcome outcome = recorder->wait();
-  CHECK(outcome.result.reason != FinishReason::kError);
+  std::future<Result<Device::Roofline>> measured;
+  recorder->on_each = [&](int32_t n) {
+    if (n != 20) return true;
+    measured = std::async(std::launch::async,
+                          [&]() -> Result<Device::Roofline> { return engine->measure_roofline(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // until it has asked
+    return true;
+  };
+  REQUIRE(engine->submit(greedy_request(encode(*model, "The king"), 60), recorder).is_ok());
+  CHECK(recorder->wait().tokens.size() == 60);
+  CHECK(measured.get().is_ok());
 }
 
 TEST_CASE("a prompt that does not fit is an error with both counts") {

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "flag_names.h"
+
 namespace dunlin::cli {
 namespace {
 
@@ -22,8 +24,8 @@ int code_of(dunlin_status status) {
   }
 }
 
-int report(const char* message, int code) {
-  std::fprintf(stderr, "dunlin: %s\n", message);
+int report(const std::string& message, int code) {
+  std::fprintf(stderr, "dunlin: %s\n", message.c_str());
   return code;
 }
 
@@ -38,9 +40,9 @@ int report_current_exception() {
     return report(e.what(), kExitUsage);
   } catch (const ModelError& e) {
     const bool resources = e.status() == DUNLIN_RESOURCE_EXHAUSTED;
-    return report(e.what(), resources ? kExitResources : kExitModel);
+    return report(with_flag_names(e.what()), resources ? kExitResources : kExitModel);
   } catch (const Error& e) {
-    return report(e.what(), code_of(e.status()));
+    return report(with_flag_names(e.what()), code_of(e.status()));
   } catch (const std::exception& e) {
     return report(e.what(), kExitRuntime);
   }

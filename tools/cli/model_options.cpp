@@ -54,7 +54,7 @@ void add_model_file_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("-m,--model", flags.path,
                  "model: a .gguf file or a Hugging Face directory (default: a small one "
                  "that is built in and tells fairy tales)");
-  app.add_flag("--no-mmap", flags.no_mmap, "read the whole file into memory before anything else");
+  app.add_flag("--preload,--no-mmap", flags.preload, "read the whole file into memory before anything else");
   app.add_flag("--check-tensors", flags.check_tensors, "refuse NaN and infinity in the weights");
   app.add_flag("-v,--verbose", flags.verbose, "more about what happens, on stderr");
   app.add_flag("-q,--quiet", flags.quiet, "only warnings and errors on stderr");
@@ -85,7 +85,7 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
 
 Model open_model(const ModelFlags& flags) {
   dunlin_model_options options = model_options();
-  options.use_mmap = !flags.no_mmap;
+  options.preload = flags.preload;
   options.check_tensors = flags.check_tensors;
   options.log = log_to_stderr;
   options.log_user_data = const_cast<int32_t*>(least_level(flags));

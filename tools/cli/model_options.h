@@ -18,7 +18,7 @@ struct ModelFlags {
   int32_t n_ctx = 0;
   int32_t n_batch = 512;
   std::string kv_type = "f16";
-  bool no_mmap = false;
+  bool preload = false;
   bool check_tensors = false;
   bool no_fuse = false;
   bool pack_cache = false;

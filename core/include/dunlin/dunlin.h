@@ -2,13 +2,16 @@
  *
  * Errors: functions that can fail return a dunlin_status, 0 for success. dunlin_last_error() is the text of
  * the calling thread's last failure. The library never prints, aborts, exits, reads the environment or
- * throws. Strings are UTF-8, given as pointer and length where they may hold zeros; text that the library
- * returns is zero-terminated and belongs to the library or, where stated, to the caller, who gives it to
- * dunlin_free_text(). Option structs begin with struct_size: call their init function, then change what
- * differs. Threads: a model is immutable and may be shared; an engine takes calls from any thread; a session
- * belongs to one thread at a time. Callbacks run on the engine's thread, never under a lock, and must not
- * wait for the engine. Handles: NULL is accepted by the free functions. Free sessions before their engine;
- * models and engines may be freed in any order.
+ * throws. Strings are UTF-8, given as pointer and length where they may hold zeros (then the pointer may be
+ * NULL where the length is 0); text that the library returns is zero-terminated and belongs to the library
+ * or, where stated, to the caller, who gives it to dunlin_free_text(). Option structs begin with struct_size:
+ * call their init function, then change what differs. Result structs begin with it too: set it to the
+ * struct's size, and no more than that is written. Threads: a model is immutable and may be shared; an engine
+ * takes calls from any thread; a session belongs to one thread at a time. Callbacks run on the engine's
+ * thread, never under a lock, and must not wait for the engine. A C++ exception that one throws ends its
+ * request with DUNLIN_FINISH_ERROR. Handles: the free functions accept NULL; the others answer it with
+ * DUNLIN_INVALID_ARGUMENT or 0, or do nothing. Free sessions before their engine; models and engines may be
+ * freed in any order.
  */
 #ifndef DUNLIN_H
 #define DUNLIN_H
@@ -67,10 +70,11 @@ DUNLIN_API dunlin_status dunlin_device_notes_json(char** text);
 
 typedef struct dunlin_model_options {
   uint32_t struct_size;
-  int32_t use_mmap;      /* 1: weights are read when an engine wants them; 0: the whole file at once, now */
+  int32_t use_mmap;      /* 1; 0 is the old way to ask for preload: no weights are mapped in either case */
   int32_t check_tensors; /* 0; 1 reads every weight and refuses NaN and infinity */
   dunlin_log_fn log;     /* NULL */
   void* log_user_data;
+  int32_t preload; /* 0: weights are read when an engine wants them; 1: the whole file at once, now */
 } dunlin_model_options;
 DUNLIN_API void dunlin_model_options_init(dunlin_model_options* options);
 
@@ -98,6 +102,13 @@ DUNLIN_API dunlin_status dunlin_tokenize(const dunlin_model* model, const char* 
 DUNLIN_API dunlin_status dunlin_tokenize_chat(const dunlin_model* model, const char* messages_json,
                                               const char* tools_json, int32_t add_generation_prompt,
                                               int32_t* tokens, size_t* n_tokens);
+/* The same with further variables of the model's chat template, a JSON object such as
+ * {"enable_thinking": false}; variables_json may be NULL. A template that wants the date gets the local time.
+ */
+DUNLIN_API dunlin_status dunlin_tokenize_chat_with(const dunlin_model* model, const char* messages_json,
+                                                   const char* tools_json, const char* variables_json,
+                                                   int32_t add_generation_prompt, int32_t* tokens,
+                                                   size_t* n_tokens);
 /* The text of token ids; control tokens are spelled out if print_control. *text is the caller's. */
 DUNLIN_API dunlin_status dunlin_detokenize(const dunlin_model* model, const int32_t* tokens, size_t n_tokens,
                                            int32_t print_control, char** text, size_t* n_bytes);
@@ -138,10 +149,13 @@ DUNLIN_API dunlin_status dunlin_engine_create(const dunlin_model* model, const d
 /* Ends all requests as cancelled and waits for the engine's thread. Not from a callback. */
 DUNLIN_API void dunlin_engine_free(dunlin_engine* engine);
 
-/* {device, device_name, placement, parts [{device, first_layer, n_layer, weight_bytes, kv_bytes,
- * workspace_bytes}], n_ctx, n_sequences, n_batch, weight_bytes, kv_bytes, workspace_bytes, bytes_per_token,
- * macs_per_token}. placement says what went where, and why; device joins the parts' with '+'. *text is the
- * caller's. */
+/* {device, device_name, device_detail, n_threads, placement, parts [{device, first_layer, n_layer,
+ * weight_bytes, kv_bytes, workspace_bytes, file_bytes, load_seconds}], n_ctx, n_sequences, n_batch,
+ * weight_bytes, kv_bytes, workspace_bytes, bytes_per_token, macs_per_token, head_macs_per_token}. placement
+ * says what went where, and why; device joins the parts' with '+'. file_bytes are a part's weights as the
+ * file has them, load_seconds the time until they were on the device. macs_per_token are the multiply-adds
+ * of the matrix products without the head's, which only a row that wants logits takes. *text is the caller's.
+ */
 DUNLIN_API dunlin_status dunlin_engine_describe_json(const dunlin_engine* engine, char** text);
 /* Graph and chosen kernels of steps with n_rows rows, as text for people. *text is the caller's. */
 DUNLIN_API dunlin_status dunlin_engine_plan_text(const dunlin_engine* engine, int32_t n_rows, char** text);
@@ -249,9 +263,9 @@ typedef struct dunlin_callbacks {
 DUNLIN_API dunlin_status dunlin_submit(dunlin_engine* engine, const int32_t* prompt, size_t n_prompt,
                                        const dunlin_generation_options* options,
                                        const dunlin_callbacks* callbacks, uint64_t* request_id);
-/* Ends a request between two steps. */
+/* Ends a request between two steps, also one that waits for its turn; ignores unknown and ended ones. */
 DUNLIN_API void dunlin_cancel(dunlin_engine* engine, uint64_t request_id);
-/* Queues a scoring: on_score gets ln p(tokens[i] | tokens[0..i)) for i >= first. */
+/* Queues a scoring: on_score gets ln p(tokens[i] | tokens[0..i)) for i >= first, 1 <= first < n_tokens. */
 DUNLIN_API dunlin_status dunlin_submit_score(dunlin_engine* engine, const int32_t* tokens, size_t n_tokens,
                                              int32_t first, const dunlin_callbacks* callbacks,
                                              uint64_t* request_id);
@@ -261,8 +275,8 @@ DUNLIN_API dunlin_status dunlin_submit_score(dunlin_engine* engine, const int32_
 DUNLIN_API dunlin_status dunlin_session_create(dunlin_engine* engine, dunlin_session** out);
 DUNLIN_API void dunlin_session_free(dunlin_session* session);
 /* Appends text to the session's tokens, generates, and appends what was generated. Blocks until the end;
- * on_token runs meanwhile on the engine's thread. result may be NULL; its message is valid until the
- * session's next call. */
+ * on_token runs meanwhile on the engine's thread. result may be NULL; its struct_size is the caller's, and
+ * its message is valid until the session's next call. */
 DUNLIN_API dunlin_status dunlin_session_generate(dunlin_session* session, const char* text, size_t n_bytes,
                                                  int32_t parse_special,
                                                  const dunlin_generation_options* options,
@@ -273,16 +287,22 @@ DUNLIN_API dunlin_status dunlin_session_chat(dunlin_session* session, const char
                                              const dunlin_callbacks* callbacks, dunlin_result* result);
 /* The first message of the chat, before any other. */
 DUNLIN_API dunlin_status dunlin_session_set_system(dunlin_session* session, const char* text, size_t n_bytes);
-/* Ends the running generation; may be called from any thread. */
+/* Further variables of the model's chat template, as in dunlin_tokenize_chat_with, for the chats from now on;
+ * NULL: none. What is no JSON object is an error of the next chat. */
+DUNLIN_API dunlin_status dunlin_session_set_template_variables(dunlin_session* session,
+                                                               const char* variables_json);
+/* Ends the call of dunlin_session_generate or dunlin_session_chat that runs now, wherever it is; if there is
+ * none, it does nothing, and the next call runs. May be called from any thread. */
 DUNLIN_API void dunlin_session_cancel(dunlin_session* session);
 /* Forgets everything. */
 DUNLIN_API void dunlin_session_reset(dunlin_session* session);
 
 /* ---- verification ---- */
 
-/* Runs a prompt through the model on the device and on the reference, node by node, and compares: {nodes,
- * worst {node, nmse}, first_divergence null or {node, op, nmse, tolerance}, greedy_agree}. *text is the
- * caller's. */
+/* Runs a prompt through the model on the device and on the reference, node by node, and compares: {device,
+ * n_nodes, tolerance_nmse, worst {node, name, op, nmse}, first_divergence (null, or as worst), same_argmax}.
+ * nmse is the mean squared error over the mean square; the first node above the tolerance is the divergence.
+ * *text is the caller's. */
 DUNLIN_API dunlin_status dunlin_verify_json(const dunlin_model* model, const char* device,
                                             const int32_t* tokens, size_t n_tokens, char** text);
 

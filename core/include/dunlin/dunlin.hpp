@@ -52,6 +52,16 @@ std::string take_text(Call&& call) {
   return text;
 }
 
+// The same for a text that may hold zeros, with its length.
+template <typename Call>
+std::string take_bytes(Call&& call) {
+  char* text = nullptr;
+  size_t n_bytes = 0;
+  check(call(&text, &n_bytes));
+  const std::unique_ptr<char, TextDeleter> owner(text);
+  return std::string(text, n_bytes);
+}
+
 // Calls a function that fills an array of tokens: once for the count, once for the tokens.
 template <typename Call>
 std::vector<int32_t> take_tokens(Call&& call) {
@@ -122,14 +132,17 @@ class Model {
       return dunlin_tokenize(get(), text.data(), text.size(), add_special, parse_special, tokens, n);
     });
   }
-  std::vector<int32_t> tokenize_chat(const std::string& messages_json) const {
+  // tools_json and variables_json may be empty.
+  std::vector<int32_t> tokenize_chat(const std::string& messages_json, const std::string& tools_json = "",
+                                     const std::string& variables_json = "") const {
     return detail::take_tokens([&](int32_t* tokens, size_t* n) {
-      return dunlin_tokenize_chat(get(), messages_json.c_str(), nullptr, 1, tokens, n);
+      return dunlin_tokenize_chat_with(get(), messages_json.c_str(), tools_json.c_str(),
+                                       variables_json.c_str(), 1, tokens, n);
     });
   }
   std::string detokenize(const std::vector<int32_t>& tokens, bool print_control = false) const {
-    return detail::take_text([&](char** text) {
-      return dunlin_detokenize(get(), tokens.data(), tokens.size(), print_control, text, nullptr);
+    return detail::take_bytes([&](char** text, size_t* n_bytes) {
+      return dunlin_detokenize(get(), tokens.data(), tokens.size(), print_control, text, n_bytes);
     });
   }
   std::string verify_json(const std::string& device, const std::vector<int32_t>& tokens) const {
@@ -198,6 +211,10 @@ class Session {
   dunlin_session* get() const { return handle_.get(); }
   void set_system(std::string_view text) {
     check(dunlin_session_set_system(get(), text.data(), text.size()));
+  }
+  // A JSON object for the chat template, such as {"enable_thinking": false}; empty: none.
+  void set_template_variables(const std::string& json) {
+    check(dunlin_session_set_template_variables(get(), json.c_str()));
   }
   void cancel() { dunlin_session_cancel(get()); }
   void reset() { dunlin_session_reset(get()); }

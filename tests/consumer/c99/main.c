@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   dunlin_generation_options options;
   dunlin_result result = {0};
   callbacks.struct_size = sizeof callbacks;
+  result.struct_size = sizeof result;
   callbacks.user_data = &n_tokens;
   callbacks.on_token = count_token;
   dunlin_generation_options_init(&options);

@@ -1,6 +1,7 @@
 #include "core/engine/scheduler.h"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 using namespace dunlin;
 
@@ -40,6 +41,16 @@ TEST_CASE("scoring rows are bounded by logit rows, unscored ones are not") {
   CHECK(schedule(views, {512, 16, 64})[0].n_tokens == 66);
   views[0] = {34, false, 0};
   CHECK(schedule(views, {512, 16, 64})[0].n_tokens == 16);
+}
+
+TEST_CASE("a sequence whose scores lie behind all that is pending gets its rows and takes no logit row") {
+  constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
+  for (const int32_t n_unscored : {100, kMost - 1, kMost}) {
+    const auto chunks = schedule({{100, false, n_unscored}, {100, false, 0}}, {512, 16, 64});
+    REQUIRE(chunks.size() == 2);
+    CHECK(chunks[0].n_tokens == 100);
+    CHECK(chunks[1].n_tokens == 16);
+  }
 }
 
 TEST_CASE("a sequence with nothing pending gets nothing") {

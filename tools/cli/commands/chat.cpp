@@ -17,6 +17,7 @@ struct ChatFlags {
   ModelFlags model;
   SamplingFlags sampling;
   std::string system;
+  std::string template_variables;
 };
 
 bool read_message(std::string& message) {
@@ -29,6 +30,7 @@ void chat(ChatFlags& flags) {
   Engine engine = open_engine(model, flags.model);
   Session session(engine);
   if (!flags.system.empty()) session.set_system(flags.system);
+  session.set_template_variables(flags.template_variables);
   if (stdin_is_terminal()) std::cerr << "/bye or Ctrl-D ends the chat, Ctrl-C an answer\n";
   const auto print = [](std::string_view piece) {
     std::cout << piece << std::flush;
