@@ -34,6 +34,40 @@ std::string escape_spaces(std::string_view text, bool with_prefix) {
   return out;
 }
 
+struct JoinedText {
+  std::string text;
+  std::vector<TextRange> trusted;  // rising, apart
+};
+
+// One valid text of all segments.
+Result<JoinedText> join(std::span<const TextSegment> segments) {
+  uint64_t bytes = 0;
+  for (const TextSegment& segment : segments) {
+    bytes += std::min<uint64_t>(segment.text.size(), kMaxEncodeBytes + 1);
+    if (bytes > kMaxEncodeBytes) {
+      return Status::exhausted("the text to tokenize is longer than ", kMaxEncodeBytes,
+                               " bytes; send it in parts");
+    }
+  }
+  JoinedText joined;
+  joined.text.reserve(bytes);
+  for (const TextSegment& segment : segments) {
+    const size_t begin = joined.text.size();
+    if (is_valid_utf8(segment.text)) {
+      joined.text += segment.text;
+    } else {
+      joined.text += replace_invalid_utf8(segment.text);
+    }
+    if (!segment.is_template || joined.text.size() == begin) continue;
+    if (!joined.trusted.empty() && joined.trusted.back().end == begin) {
+      joined.trusted.back().end = joined.text.size();
+    } else {
+      joined.trusted.push_back({begin, joined.text.size()});
+    }
+  }
+  return joined;
+}
+
 }  // namespace
 
 // The working memory of one encode() call.
@@ -132,47 +166,23 @@ Status Tokenizer::build_special_ids(const TokenizerSpec& spec) {
 
 Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
   const TextSegment segment{text, options.parse_special};
-  return encode_marked({&segment, 1}, options.add_special);
+  return run({&segment, 1}, options.add_special, options.add_special && !options.is_prompt);
 }
 
 Result<std::vector<int32_t>> Tokenizer::encode_marked(std::span<const TextSegment> segments,
-                                                      bool add_special) const {
-  uint64_t bytes = 0;
-  for (const TextSegment& segment : segments) {
-    bytes += std::min<uint64_t>(segment.text.size(), kMaxEncodeBytes + 1);
-    if (bytes > kMaxEncodeBytes) {
-      return Status::exhausted("the text to tokenize is longer than ", kMaxEncodeBytes,
-                               " bytes; send it in parts");
-    }
-  }
-  std::string joined;
-  joined.reserve(bytes);
-  std::vector<TextRange> trusted;
-  for (const TextSegment& segment : segments) {
-    const size_t begin = joined.size();
-    if (is_valid_utf8(segment.text)) {
-      joined += segment.text;
-    } else {
-      joined += replace_invalid_utf8(segment.text);
-    }
-    if (!segment.is_template || joined.size() == begin) continue;
-    if (!trusted.empty() && trusted.back().end == begin) {
-      trusted.back().end = joined.size();
-    } else {
-      trusted.push_back({begin, joined.size()});
-    }
-  }
-  return run(joined, trusted, add_special);
+                                                      bool add_bos) const {
+  return run(segments, add_bos, /*add_eos=*/false);
 }
 
-Result<std::vector<int32_t>> Tokenizer::run(std::string_view text, std::span<const TextRange> trusted,
-                                            bool add_special) const {
+// add_bos, add_eos: where the model adds them.
+Result<std::vector<int32_t>> Tokenizer::run(std::span<const TextSegment> segments, bool add_bos,
+                                            bool add_eos) const {
+  DUNLIN_ASSIGN_OR_RETURN(const JoinedText text, join(segments));
   Job job;
-  DUNLIN_RETURN_IF_ERROR(encode_cut(job, text, raw_added_, trusted, /*normalized=*/false));
-  if (!add_special) return std::move(job.ids);
+  DUNLIN_RETURN_IF_ERROR(encode_cut(job, text.text, raw_added_, text.trusted, /*normalized=*/false));
   const bool has_bos = !job.ids.empty() && job.ids.front() == special_.bos;
-  if (add_bos_ && !has_bos) job.ids.insert(job.ids.begin(), special_.bos);
-  if (add_eos_) job.ids.push_back(special_.eos);
+  if (add_bos && add_bos_ && !has_bos) job.ids.insert(job.ids.begin(), special_.bos);
+  if (add_eos && add_eos_) job.ids.push_back(special_.eos);
   return std::move(job.ids);
 }
 

@@ -151,6 +151,19 @@ stdin=$work/messages expect_exit 3 chat -c 4
 stdin=docs expect_exit 1 chat
 stdin=$work/messages stdout=/dev/full expect_exit 1 chat -n 2
 
+# A model that ends texts with EOS: prompts must not, or the model would go on behind the end.
+golden=tests/data/golden/tiny-qwen2
+cp -r $golden "$work/ends"
+sed -i 's/"add_bos_token": false/&, "add_eos_token": true/' "$work/ends/tokenizer_config.json"
+printf 'the king and the wolf\nthe wolf\n' >"$work/messages"
+for _ in {1..40}; do cat "$work/messages"; done >"$work/text"
+with() { "$dunlin" "$2" -m "$1" "${@:3}" 2>/dev/null <"$work/messages"; }
+[ "$(with $golden tokenize -p 'the king' -o json)" != "$(with "$work/ends" tokenize -p 'the king' -o json)" ] ||
+  fail "the model of this test adds no EOS"
+for command in "run -q --device cpu -n 16 --temp 0 -p the_king" "chat -q --device cpu -n 16 --temp 0" "ppl --device cpu -c 64 --windows 2 -f $work/text"; do
+  [ "$(with $golden $command)" = "$(with "$work/ends" $command)" ] || fail "EOS is in the prompt: $command"
+done
+
 # Synth: the shape that was asked for, and the same bytes for the same seed.
 synth=(synth --shape llama3.2-1b --layers 1 --type q4_0 --tokenizer $model)
 expect_exit 0 "${synth[@]}" -o "$work/synth.gguf"

@@ -90,8 +90,7 @@ void ppl(PplFlags& flags) {
   if (flags.model.n_ctx < 4) throw UsageError("-c is too small: a window needs at least 4 tokens");
   const Model model = open_model(flags.model);
   const std::vector<int32_t> tokens = model.tokenize(text);
-  // BOS, if the model adds one, is what an empty text gives.
-  const std::vector<int32_t> empty = model.tokenize("");
+  const Json tokenizer = parse_json(model.describe_json())["tokenizer"];
   const auto n = size_t(flags.model.n_ctx);
   size_t n_windows = tokens.size() / n;
   if (n_windows == 0)
@@ -103,7 +102,7 @@ void ppl(PplFlags& flags) {
   Window total;
   for (size_t w = 0; w < n_windows; ++w) {
     std::vector<int32_t> window(tokens.begin() + ptrdiff_t(w * n), tokens.begin() + ptrdiff_t((w + 1) * n));
-    if (!empty.empty()) window[0] = empty[0];
+    if (tokenizer["adds_bos"].get<bool>()) window[0] = tokenizer["bos"].get<int32_t>();
     score_window(engine, window, total);
     progress.update(w + 1, n_windows, 1, "windows");
     if (was_interrupted()) throw Interrupted();
