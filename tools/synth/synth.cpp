@@ -6,10 +6,10 @@
 #include <random>
 #include <vector>
 
+#include "core/model/gguf_split.h"
 #include "core/model/gguf_writer.h"
 #include "core/quant/format.h"
 #include "core/quant/type_mix.h"
-#include "platforms/file_map.h"
 #include "tools/synth/shapes.h"
 #include "tools/synth/tokenizer.h"
 
@@ -143,8 +143,8 @@ Status set_tokenizer(GgufWriter& writer, const std::string& path, ModelShape& sh
     set_synthetic_tokenizer(writer, shape);
     return Status::ok();
   }
-  DUNLIN_ASSIGN_OR_RETURN(const FileMap map, FileMap::open(path));
-  DUNLIN_ASSIGN_OR_RETURN(const GgufFile file, GgufFile::parse(map.bytes(), path));
+  DUNLIN_ASSIGN_OR_RETURN(const std::vector<GgufPart> parts, open_gguf_parts(path, {}));
+  const GgufFile& file = parts.front().file;
   for (const GgufEntry& entry : file.entries())
     if (entry.key.starts_with("tokenizer.")) writer.copy(entry);
   DUNLIN_ASSIGN_OR_RETURN(const auto tokens, file.get_string_array("tokenizer.ggml.tokens"));
