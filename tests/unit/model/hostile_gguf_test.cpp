@@ -7,7 +7,7 @@
 
 #include "core/model/model_files.h"
 #include "platforms/file_map.h"
-#include "tests/unit/model/allocation_watch.h"
+#include "tests/support/allocation_watch.h"
 #include "tests/unit/model/raw_gguf.h"
 
 using namespace dunlin;
