@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "core/base/format_bytes.h"
 #include "core/graph/op_info.h"
 #include "core/graph/print.h"
 #include "platforms/clock.h"

@@ -9,8 +9,6 @@
 namespace dunlin {
 namespace {
 
-constexpr std::string_view kWordBegin = "\xE2\x96\x81";  // U+2581, SentencePiece's space
-
 // Added tokens that end a generation whatever else the file says. Plain tokens do not count: Qwen's
 // vocabulary has
 // "</s>" as a piece of HTML.
@@ -23,10 +21,10 @@ constexpr std::string_view kEndSpellings[] = {
 std::string escape_spaces(std::string_view text, bool with_prefix) {
   std::string out;
   out.reserve(text.size() + text.size() / 2);
-  if (with_prefix) out += kWordBegin;
+  if (with_prefix) out += kSentencePieceSpace;
   for (const char c : text) {
     if (c == ' ') {
-      out += kWordBegin;
+      out += kSentencePieceSpace;
     } else {
       out += c;
     }
@@ -220,7 +218,7 @@ Status Tokenizer::encode_piece(Job& job, std::string_view piece, bool at_start) 
 }
 
 void Tokenizer::encode_sentencepiece(Job& job, std::string_view piece, bool at_start) const {
-  const bool begins_with_space = piece.starts_with(' ') || piece.starts_with(kWordBegin);
+  const bool begins_with_space = piece.starts_with(' ') || piece.starts_with(kSentencePieceSpace);
   const bool wants_prefix =
       space_prefix_ == SpacePrefix::kAlways || (space_prefix_ == SpacePrefix::kFirst && at_start);
   const std::string escaped =
@@ -230,7 +228,7 @@ void Tokenizer::encode_sentencepiece(Job& job, std::string_view piece, bool at_s
     return;
   }
   for (size_t begin = 0; begin < escaped.size();) {
-    const size_t end = std::min(escaped.find(kWordBegin, begin + 1), escaped.size());
+    const size_t end = std::min(escaped.find(kSentencePieceSpace, begin + 1), escaped.size());
     bpe_->encode(std::string_view(escaped).substr(begin, end - begin), job.scratch, job.ids);
     begin = end;
   }
