@@ -26,7 +26,8 @@ class Rooms:
 
     def __init__(self, text):
         self.may = {}  # room -> the rooms and files that it may include
-        rows = [ROW.match(line) for line in text[text.index("## Rooms"):].split("\n")]
+        section = text.split("\n## Rooms\n")[1].split("\n## ")[0]
+        rows = [ROW.match(line) for line in section.split("\n")]
         cells = [(row.group(1), row.group(2)) for row in rows if row][1:]
         self.names = [name for names, _ in cells for name in names.split(", ")]
         for names, cell in cells:
