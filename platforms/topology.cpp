@@ -4,6 +4,7 @@
 #include <charconv>
 #include <tuple>
 
+#include "core/base/format_bytes.h"
 #include "core/base/str_cat.h"
 
 namespace dunlin {
@@ -69,15 +70,11 @@ std::string format_fixed(double value, int n_decimals) {
   return {text, std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, n_decimals).ptr};
 }
 
-std::string format_bytes(uint64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = double(bytes);
-  size_t unit = 0;
-  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
-    value /= 1024;
-    ++unit;
-  }
-  return str_cat(format_fixed(value, value < 10 && unit > 0 ? 1 : 0), " ", kUnits[unit]);
+// Caches have powers of two, and are named so everywhere.
+std::string format_cache(uint64_t bytes) {
+  constexpr double kKiB = 1024, kMiB = 1024 * kKiB;
+  if (double(bytes) < kMiB) return format_fixed(double(bytes) / kKiB, 0) + " KiB";
+  return format_fixed(double(bytes) / kMiB, double(bytes) < 10 * kMiB ? 1 : 0) + " MiB";
 }
 
 std::string plural(int count, const char* noun) {
@@ -102,7 +99,7 @@ std::string explain_caches(const Topology& topology) {
   std::string text;
   for (const CacheLevel& cache : topology.caches) {
     text += str_cat(text.empty() ? "caches: " : ", ", cache.n_instances, " x L", cache.level, " of ",
-                    format_bytes(cache.bytes));
+                    format_cache(cache.bytes));
   }
   return text.empty() ? text : text + "\n";
 }

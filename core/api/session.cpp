@@ -87,7 +87,7 @@ std::string messages_json(const dunlin_session& session) {
 Status continue_text(dunlin_session& session, std::string_view text, bool parse_special,
                      GenerationRequest request, const dunlin_callbacks& callbacks, dunlin_result* result) {
   session.running.begin();
-  const EncodeOptions options{session.tokens.empty(), parse_special};
+  const EncodeOptions options{session.tokens.empty(), parse_special, /*is_prompt=*/true};
   DUNLIN_ASSIGN_OR_RETURN(const auto ids, session.engine->model().tokenizer().encode(text, options));
   request.prompt = session.tokens;
   request.prompt.insert(request.prompt.end(), ids.begin(), ids.end());

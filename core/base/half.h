@@ -41,10 +41,6 @@ constexpr uint16_t f32_to_f16(float value) {
   return uint16_t(sign | (result >> 13));
 }
 
-constexpr bool is_finite_f16(uint16_t h) {
-  return (h & 0x7C00u) != 0x7C00u;
-}
-
 constexpr float bf16_to_f32(uint16_t b) {
   return std::bit_cast<float>(uint32_t(b) << 16);
 }

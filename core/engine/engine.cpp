@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "core/base/exception_status.h"
+#include "core/base/format_bytes.h"
 #include "core/graph/op_info.h"
 #include "core/graph/print.h"
 #include "platforms/clock.h"

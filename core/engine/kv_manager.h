@@ -28,7 +28,6 @@ class KvManager {
   // The sequence's end: remembers the blocks of tokens, if asked, and gives all up.
   void release(std::span<const int32_t> tokens, std::vector<int32_t>& blocks, bool remember);
 
-  int32_t n_free_blocks() const { return pool_.n_free(); }
   // Blocks that a sequence could get now.
   int32_t n_available_blocks() const { return pool_.n_free() + index_.n_evictable(); }
 

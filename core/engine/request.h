@@ -15,8 +15,6 @@ namespace dunlin {
 
 enum class FinishReason : uint8_t { kStop, kStopString, kLength, kCancelled, kError };
 
-const char* finish_reason_name(FinishReason reason);
-
 struct GenerationRequest {
   std::vector<int32_t> prompt;
   SamplingParams sampling;

@@ -16,22 +16,6 @@ int64_t now_in_us() {
 
 }  // namespace
 
-const char* finish_reason_name(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kStopString:
-      return "stop_string";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kCancelled:
-      return "cancelled";
-    case FinishReason::kError:
-      return "error";
-  }
-  return "error";
-}
-
 Sequence::Sequence(uint64_t id, GenerationRequest request, std::shared_ptr<GenerationListener> listener,
                    Sampler sampler, const Tokenizer& tokenizer, int32_t n_ctx)
     : id_(id),

@@ -71,7 +71,4 @@ const char* what_to_do(const Placement& placement);
 // A line for each part: what it has, what that needs, what is free.
 std::string placement_table(const Placement& placement);
 
-// "1.23 GB"
-std::string format_bytes(uint64_t bytes);
-
 }  // namespace dunlin

@@ -53,10 +53,6 @@ std::vector<float> rope_inverse_frequencies(const ModelConfig& config, const Wei
   return inv_freq;
 }
 
-ValueId layer_weight(BuildContext& b, int64_t layer, std::string_view part) {
-  return model_weight(b, layer_name(layer, part));
-}
-
 ValueId layer_linear(BuildContext& b, int64_t layer, std::string_view part, ValueId x) {
   const std::string name = layer_name(layer, part);
   const bool has_bias = b.weights.find(name + ".bias") != nullptr;

@@ -23,9 +23,6 @@ struct BuildContext {
 // own factors folded into one table, computed in double. Source: the Llama 3 and YaRN papers' reference code.
 std::vector<float> rope_inverse_frequencies(const ModelConfig& config, const WeightTable& weights);
 
-// The weight "blk.<layer>.<part>" as a value.
-ValueId layer_weight(BuildContext& b, int64_t layer, std::string_view part);
-
 // x w^T + bias, where the model has "<part>.bias".
 ValueId layer_linear(BuildContext& b, int64_t layer, std::string_view part, ValueId x);
 

@@ -66,9 +66,6 @@ struct ModelConfig {
   RopeConfig rope;
   Activation activation = Activation::kSilu;
   float attention_scale = 0.0f;  // of q k, 1/sqrt(head_dim) where the model does not say otherwise
-  float embedding_scale = 1.0f;
-  float attention_softcap = 0.0f;  // 0: off
-  float logit_softcap = 0.0f;      // 0: off
   // [n_layer]; position p is visible to t if t - p < window; 0: the whole context
   std::vector<int64_t> sliding_window;
 

@@ -245,12 +245,6 @@ Result<std::vector<int32_t>> GgufFile::get_i32_array(std::string_view key) const
   return integers<int32_t>(source_, *entry);
 }
 
-Result<std::vector<uint64_t>> GgufFile::get_u64_array(std::string_view key) const {
-  DUNLIN_ASSIGN_OR_RETURN(const GgufEntry* entry, require_array(key, "array of integers (u64)"));
-  if (!is_integer(entry->element_type)) return wrong_type(*entry, "array of integers (u64)");
-  return integers<uint64_t>(source_, *entry);
-}
-
 Result<std::vector<float>> GgufFile::get_f32_array(std::string_view key) const {
   DUNLIN_ASSIGN_OR_RETURN(const GgufEntry* entry, require_array(key, "array of f32"));
   if (!is_float(entry->element_type)) return wrong_type(*entry, "array of f32");
@@ -258,12 +252,6 @@ Result<std::vector<float>> GgufFile::get_f32_array(std::string_view key) const {
   out.reserve(size_t(entry->count));
   for (uint64_t i = 0; i < entry->count; ++i) out.push_back(float(float_at(*entry, i)));
   return out;
-}
-
-Result<std::vector<bool>> GgufFile::get_bool_array(std::string_view key) const {
-  DUNLIN_ASSIGN_OR_RETURN(const GgufEntry* entry, require_array(key, "array of bool"));
-  if (entry->element_type != GgufType::kBool) return wrong_type(*entry, "array of bool");
-  return std::vector<bool>(entry->payload.begin(), entry->payload.end());
 }
 
 }  // namespace dunlin

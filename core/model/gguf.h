@@ -100,12 +100,10 @@ class GgufFile {
   Result<bool> get_bool_or(std::string_view key, bool fallback) const;
   Result<std::string_view> get_string_or(std::string_view key, std::string_view fallback) const;
 
-  // Arrays. Strings are views into the file. Integer arrays follow the rule of the scalars.
+  // Arrays. Strings are views into the file. An integer array follows the rule of the scalars.
   Result<std::vector<std::string_view>> get_string_array(std::string_view key) const;
   Result<std::vector<int32_t>> get_i32_array(std::string_view key) const;
-  Result<std::vector<uint64_t>> get_u64_array(std::string_view key) const;
   Result<std::vector<float>> get_f32_array(std::string_view key) const;
-  Result<std::vector<bool>> get_bool_array(std::string_view key) const;
 
  private:
   friend class GgufParser;

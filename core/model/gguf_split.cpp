@@ -64,10 +64,13 @@ Status check_whole(const std::vector<GgufPart>& parts) {
                          " occurs in two parts of the split model");
 }
 
-Result<std::vector<GgufPart>> open_split(const GgufSplitName& name, InputFileOptions options) {
+// named: the part that name is the name of.
+Result<std::vector<GgufPart>> open_split(const GgufSplitName& name, GgufPart named,
+                                         InputFileOptions options) {
   std::vector<GgufPart> parts;
   for (uint32_t number = 1; number <= name.count; ++number) {
-    auto part = open_part(name.path_of(number), options);
+    auto part =
+        number == name.number ? Result<GgufPart>(std::move(named)) : open_part(name.path_of(number), options);
     if (!part.is_ok())
       return part.status().with_context(str_cat("part ", number, " of ", name.count, " of a split model"));
     DUNLIN_RETURN_IF_ERROR(check_part(part->file, number - 1, name.count));
@@ -105,7 +108,7 @@ Result<std::vector<GgufPart>> open_gguf_parts(const std::string& path, InputFile
           path, ": is one of ", count,
           " parts of a split model, but its name does not end in -00001-of-0000N.gguf, so the "
           "other parts cannot be found; give the files their names back");
-    return open_split(*name, options);
+    return open_split(*name, std::move(opened), options);
   }
   std::vector<GgufPart> parts;
   parts.push_back(std::move(opened));

@@ -71,9 +71,6 @@ void GgufWriter::set_u32(std::string_view key, uint32_t value) {
 void GgufWriter::set_i32(std::string_view key, int32_t value) {
   set(key, scalar(GgufType::kI32, value));
 }
-void GgufWriter::set_u64(std::string_view key, uint64_t value) {
-  set(key, scalar(GgufType::kU64, value));
-}
 void GgufWriter::set_f32(std::string_view key, float value) {
   set(key, scalar(GgufType::kF32, value));
 }
@@ -105,11 +102,6 @@ void GgufWriter::copy(const GgufEntry& entry) {
   }
   append_raw(out, entry.payload.data(), entry.payload.size());
   set(entry.key, std::move(out));
-}
-
-void GgufWriter::copy_metadata(const GgufFile& from) {
-  for (const GgufEntry& entry : from.entries())
-    if (entry.key != kAlignmentKey && !entry.key.starts_with("split.")) copy(entry);
 }
 
 void GgufWriter::set(std::string_view key, Bytes bytes) {

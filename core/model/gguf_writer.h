@@ -29,7 +29,6 @@ class GgufWriter {
   void set_u16(std::string_view key, uint16_t value);
   void set_u32(std::string_view key, uint32_t value);
   void set_i32(std::string_view key, int32_t value);
-  void set_u64(std::string_view key, uint64_t value);
   void set_f32(std::string_view key, float value);
   void set_bool(std::string_view key, bool value);
   void set_string(std::string_view key, std::string_view value);
@@ -39,8 +38,6 @@ class GgufWriter {
   void set_f32_array(std::string_view key, std::span<const float> values);
   // The pair as it lies in another file, byte for byte.
   void copy(const GgufEntry& entry);
-  // All pairs of another file except split.* and general.alignment.
-  void copy_metadata(const GgufFile& from);
 
   // shape is outermost first. Refuses a name that is empty, too long or taken, and rows that the type's
   // blocks do not divide.

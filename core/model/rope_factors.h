@@ -1,4 +1,4 @@
-// Llama 3's factors of the rotary frequencies. Private to the model module.
+// Llama 3's factors of the rotary frequencies.
 #pragma once
 
 #include <vector>

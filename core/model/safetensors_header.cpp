@@ -80,9 +80,9 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& error) override {
-    status_ =
-        Status::corrupt(source_, ": the header is not valid JSON at byte ", position, ": ", error.what());
+  // The exception's text quotes the last token as it is, whatever its length.
+  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) override {
+    status_ = Status::corrupt(source_, ": the header is not valid JSON at byte ", position);
     return false;
   }
 

@@ -114,7 +114,6 @@ Result<WeightTable> WeightTable::build(const ModelConfig& config, std::vector<Na
       DUNLIN_ASSIGN_OR_RETURN(table.rope_freqs_, read_rope_factors(tensor));
     }
     tensor.tensor.shape = spec.shape;
-    table.total_bytes_ += tensor.tensor.bytes();
     table.weights_.push_back({std::move(tensor.name), std::move(tensor.tensor), std::move(tensor.source),
                               permuted && spec.rotary_rows ? config.head_dim : 0});
   }

@@ -60,12 +60,10 @@ class WeightTable {
   const Weight& at(std::string_view name) const;  // DUNLIN_CHECKs
   // The elements of rope_freqs.weight; empty if there is none.
   std::span<const float> rope_freqs() const { return rope_freqs_; }
-  uint64_t total_bytes() const { return total_bytes_; }
 
  private:
   std::vector<Weight> weights_;
   std::vector<float> rope_freqs_;  // the elements stay where they are when the table moves
-  uint64_t total_bytes_ = 0;
 };
 
 // The GGUF name of a Hugging Face tensor ("model.layers.0.self_attn.q_proj.weight"), or empty if there is

@@ -24,17 +24,6 @@ void quantize_half(const float* x, uint8_t* blocks, uint64_t n) {
   }
 }
 
-// A float is Inf or NaN exactly if all its exponent bits are set.
-template <typename Bits, Bits exponent_mask>
-bool finite_elements(const uint8_t* blocks, uint64_t n) {
-  for (uint64_t i = 0; i < n; ++i) {
-    Bits bits;
-    std::memcpy(&bits, blocks + i * sizeof bits, sizeof bits);
-    if ((bits & exponent_mask) == exponent_mask) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 void dequantize_f32(const uint8_t* blocks, float* out, uint64_t n) {
@@ -59,18 +48,6 @@ void quantize_f16(const float* x, uint8_t* blocks, uint64_t n) {
 
 void quantize_bf16(const float* x, uint8_t* blocks, uint64_t n) {
   quantize_half<f32_to_bf16>(x, blocks, n);
-}
-
-bool finite_f32(const uint8_t* blocks, uint64_t n) {
-  return finite_elements<uint32_t, 0x7F800000u>(blocks, n);
-}
-
-bool finite_f16(const uint8_t* blocks, uint64_t n) {
-  return finite_elements<uint16_t, 0x7C00u>(blocks, n);
-}
-
-bool finite_bf16(const uint8_t* blocks, uint64_t n) {
-  return finite_elements<uint16_t, 0x7F80u>(blocks, n);
 }
 
 }  // namespace dunlin

@@ -14,9 +14,4 @@ void quantize_f32(const float* x, uint8_t* blocks, uint64_t n);
 void quantize_f16(const float* x, uint8_t* blocks, uint64_t n);
 void quantize_bf16(const float* x, uint8_t* blocks, uint64_t n);
 
-// No element is Inf or NaN.
-bool finite_f32(const uint8_t* blocks, uint64_t n);
-bool finite_f16(const uint8_t* blocks, uint64_t n);
-bool finite_bf16(const uint8_t* blocks, uint64_t n);
-
 }  // namespace dunlin

@@ -42,25 +42,14 @@ void quantize_row(const float* x, uint8_t* blocks, uint64_t n) {
 }
 
 template <typename Block>
-bool finite_row(const uint8_t* blocks, uint64_t n) {
-  DUNLIN_CHECK(n % Block::kElements == 0);
-  for (uint64_t i = 0; i < n / Block::kElements; ++i) {
-    Block block;
-    std::memcpy(&block, blocks + i * sizeof block, sizeof block);
-    if (!finite_scales(block)) return false;
-  }
-  return true;
-}
-
-template <typename Block>
 constexpr QuantFormat block_format(DType type) {
-  return {type, dequantize_row<Block>, quantize_row<Block>, finite_row<Block>};
+  return {type, dequantize_row<Block>, quantize_row<Block>};
 }
 
 constexpr std::array kFormats = {
-    QuantFormat{DType::kF32, dequantize_f32, quantize_f32, finite_f32},
-    QuantFormat{DType::kF16, dequantize_f16, quantize_f16, finite_f16},
-    QuantFormat{DType::kBF16, dequantize_bf16, quantize_bf16, finite_bf16},
+    QuantFormat{DType::kF32, dequantize_f32, quantize_f32},
+    QuantFormat{DType::kF16, dequantize_f16, quantize_f16},
+    QuantFormat{DType::kBF16, dequantize_bf16, quantize_bf16},
     block_format<BlockQ4_0>(DType::kQ4_0),
     block_format<BlockQ4_1>(DType::kQ4_1),
     block_format<BlockQ5_0>(DType::kQ5_0),

@@ -20,8 +20,6 @@ struct QuantFormat {
   // The bytes equal llama.cpp's (no importance matrix). For |x| <= kMaxQuantizable the result decodes to
   // finite values; beyond that, and for NaN, the codes are unspecified, yet every float may be passed.
   void (*quantize)(const float* x, uint8_t* blocks, uint64_t n);
-  // False if a scale, a min or a plain float element is Inf or NaN.
-  bool (*finite)(const uint8_t* blocks, uint64_t n);
 };
 
 // Valid for every file type of dtype.h.

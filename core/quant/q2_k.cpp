@@ -78,8 +78,4 @@ void quantize_block(const float* x, BlockQ2_K& block) {
   }
 }
 
-bool finite_scales(const BlockQ2_K& block) {
-  return is_finite_f16(block.d) && is_finite_f16(block.dmin);
-}
-
 }  // namespace dunlin

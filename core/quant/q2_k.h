@@ -29,6 +29,5 @@ static_assert(sizeof(BlockQ2_K) == 84, "the bytes of a file");
 
 void dequantize_block(const BlockQ2_K& block, float* out);
 void quantize_block(const float* x, BlockQ2_K& block);
-bool finite_scales(const BlockQ2_K& block);
 
 }  // namespace dunlin

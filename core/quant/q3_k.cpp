@@ -69,8 +69,4 @@ void quantize_block(const float* x, BlockQ3_K& block) {
   }
 }
 
-bool finite_scales(const BlockQ3_K& block) {
-  return is_finite_f16(block.d);
-}
-
 }  // namespace dunlin

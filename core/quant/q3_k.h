@@ -28,6 +28,5 @@ static_assert(sizeof(BlockQ3_K) == 110, "the bytes of a file");
 
 void dequantize_block(const BlockQ3_K& block, float* out);
 void quantize_block(const float* x, BlockQ3_K& block);
-bool finite_scales(const BlockQ3_K& block);
 
 }  // namespace dunlin

@@ -23,8 +23,4 @@ void quantize_block(const float* x, BlockQ4_0& block) {
   pack_nibbles(codes, block.qs);
 }
 
-bool finite_scales(const BlockQ4_0& block) {
-  return is_finite_f16(block.d);
-}
-
 }  // namespace dunlin

@@ -23,6 +23,5 @@ static_assert(sizeof(BlockQ4_0) == 18, "the bytes of a file");
 
 void dequantize_block(const BlockQ4_0& block, float* out);
 void quantize_block(const float* x, BlockQ4_0& block);
-bool finite_scales(const BlockQ4_0& block);
 
 }  // namespace dunlin

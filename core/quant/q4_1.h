@@ -23,6 +23,5 @@ static_assert(sizeof(BlockQ4_1) == 20, "the bytes of a file");
 
 void dequantize_block(const BlockQ4_1& block, float* out);
 void quantize_block(const float* x, BlockQ4_1& block);
-bool finite_scales(const BlockQ4_1& block);
 
 }  // namespace dunlin

@@ -38,8 +38,4 @@ void quantize_block(const float* x, BlockQ4_K& block) {
   }
 }
 
-bool finite_scales(const BlockQ4_K& block) {
-  return is_finite_f16(block.d) && is_finite_f16(block.dmin);
-}
-
 }  // namespace dunlin

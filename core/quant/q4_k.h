@@ -28,6 +28,5 @@ static_assert(sizeof(BlockQ4_K) == 144, "the bytes of a file");
 
 void dequantize_block(const BlockQ4_K& block, float* out);
 void quantize_block(const float* x, BlockQ4_K& block);
-bool finite_scales(const BlockQ4_K& block);
 
 }  // namespace dunlin

@@ -25,8 +25,4 @@ void quantize_block(const float* x, BlockQ5_0& block) {
   pack_nibbles(codes, block.qs);
 }
 
-bool finite_scales(const BlockQ5_0& block) {
-  return is_finite_f16(block.d);
-}
-
 }  // namespace dunlin

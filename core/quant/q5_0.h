@@ -24,6 +24,5 @@ static_assert(sizeof(BlockQ5_0) == 22, "the bytes of a file");
 
 void dequantize_block(const BlockQ5_0& block, float* out);
 void quantize_block(const float* x, BlockQ5_0& block);
-bool finite_scales(const BlockQ5_0& block);
 
 }  // namespace dunlin

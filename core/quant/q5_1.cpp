@@ -28,8 +28,4 @@ void quantize_block(const float* x, BlockQ5_1& block) {
   pack_nibbles(codes, block.qs);
 }
 
-bool finite_scales(const BlockQ5_1& block) {
-  return is_finite_f16(block.d) && is_finite_f16(block.m);
-}
-
 }  // namespace dunlin

@@ -24,6 +24,5 @@ static_assert(sizeof(BlockQ5_1) == 24, "the bytes of a file");
 
 void dequantize_block(const BlockQ5_1& block, float* out);
 void quantize_block(const float* x, BlockQ5_1& block);
-bool finite_scales(const BlockQ5_1& block);
 
 }  // namespace dunlin

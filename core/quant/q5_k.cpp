@@ -41,8 +41,4 @@ void quantize_block(const float* x, BlockQ5_K& block) {
   }
 }
 
-bool finite_scales(const BlockQ5_K& block) {
-  return is_finite_f16(block.d) && is_finite_f16(block.dmin);
-}
-
 }  // namespace dunlin

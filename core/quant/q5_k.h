@@ -30,6 +30,5 @@ static_assert(sizeof(BlockQ5_K) == 176, "the bytes of a file");
 
 void dequantize_block(const BlockQ5_K& block, float* out);
 void quantize_block(const float* x, BlockQ5_K& block);
-bool finite_scales(const BlockQ5_K& block);
 
 }  // namespace dunlin

@@ -64,8 +64,4 @@ void quantize_block(const float* x, BlockQ6_K& block) {
   }
 }
 
-bool finite_scales(const BlockQ6_K& block) {
-  return is_finite_f16(block.d);
-}
-
 }  // namespace dunlin

@@ -30,6 +30,5 @@ static_assert(sizeof(BlockQ6_K) == 210, "the bytes of a file");
 
 void dequantize_block(const BlockQ6_K& block, float* out);
 void quantize_block(const float* x, BlockQ6_K& block);
-bool finite_scales(const BlockQ6_K& block);
 
 }  // namespace dunlin

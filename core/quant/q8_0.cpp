@@ -25,8 +25,4 @@ void quantize_block(const float* x, BlockQ8_0& block) {
   }
 }
 
-bool finite_scales(const BlockQ8_0& block) {
-  return is_finite_f16(block.d);
-}
-
 }  // namespace dunlin

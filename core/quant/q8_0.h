@@ -22,6 +22,5 @@ static_assert(sizeof(BlockQ8_0) == 34, "the bytes of a file");
 
 void dequantize_block(const BlockQ8_0& block, float* out);
 void quantize_block(const float* x, BlockQ8_0& block);
-bool finite_scales(const BlockQ8_0& block);
 
 }  // namespace dunlin

@@ -56,8 +56,4 @@ std::string StopMatcher::flush() {
   return out;
 }
 
-std::string_view StopMatcher::matched_stop() const {
-  return matched() ? std::string_view(stops_[matched_].text) : std::string_view();
-}
-
 }  // namespace dunlin

@@ -25,8 +25,6 @@ class StopMatcher {
   std::string flush();
 
   bool matched() const { return matched_ != kNone; }
-  // The stop string that matched; empty before.
-  std::string_view matched_stop() const;
 
  private:
   static constexpr size_t kNone = SIZE_MAX;

@@ -9,8 +9,6 @@
 namespace dunlin {
 namespace {
 
-constexpr std::string_view kWordBegin = "\xE2\x96\x81";  // U+2581, SentencePiece's space
-
 // Added tokens that end a generation whatever else the file says. Plain tokens do not count: Qwen's
 // vocabulary has
 // "</s>" as a piece of HTML.
@@ -23,15 +21,49 @@ constexpr std::string_view kEndSpellings[] = {
 std::string escape_spaces(std::string_view text, bool with_prefix) {
   std::string out;
   out.reserve(text.size() + text.size() / 2);
-  if (with_prefix) out += kWordBegin;
+  if (with_prefix) out += kSentencePieceSpace;
   for (const char c : text) {
     if (c == ' ') {
-      out += kWordBegin;
+      out += kSentencePieceSpace;
     } else {
       out += c;
     }
   }
   return out;
+}
+
+struct JoinedText {
+  std::string text;
+  std::vector<TextRange> trusted;  // rising, apart
+};
+
+// One valid text of all segments.
+Result<JoinedText> join(std::span<const TextSegment> segments) {
+  uint64_t bytes = 0;
+  for (const TextSegment& segment : segments) {
+    bytes += std::min<uint64_t>(segment.text.size(), kMaxEncodeBytes + 1);
+    if (bytes > kMaxEncodeBytes) {
+      return Status::exhausted("the text to tokenize is longer than ", kMaxEncodeBytes,
+                               " bytes; send it in parts");
+    }
+  }
+  JoinedText joined;
+  joined.text.reserve(bytes);
+  for (const TextSegment& segment : segments) {
+    const size_t begin = joined.text.size();
+    if (is_valid_utf8(segment.text)) {
+      joined.text += segment.text;
+    } else {
+      joined.text += replace_invalid_utf8(segment.text);
+    }
+    if (!segment.is_template || joined.text.size() == begin) continue;
+    if (!joined.trusted.empty() && joined.trusted.back().end == begin) {
+      joined.trusted.back().end = joined.text.size();
+    } else {
+      joined.trusted.push_back({begin, joined.text.size()});
+    }
+  }
+  return joined;
 }
 
 }  // namespace
@@ -132,47 +164,23 @@ Status Tokenizer::build_special_ids(const TokenizerSpec& spec) {
 
 Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
   const TextSegment segment{text, options.parse_special};
-  return encode_marked({&segment, 1}, options.add_special);
+  return run({&segment, 1}, options.add_special, options.add_special && !options.is_prompt);
 }
 
 Result<std::vector<int32_t>> Tokenizer::encode_marked(std::span<const TextSegment> segments,
-                                                      bool add_special) const {
-  uint64_t bytes = 0;
-  for (const TextSegment& segment : segments) {
-    bytes += std::min<uint64_t>(segment.text.size(), kMaxEncodeBytes + 1);
-    if (bytes > kMaxEncodeBytes) {
-      return Status::exhausted("the text to tokenize is longer than ", kMaxEncodeBytes,
-                               " bytes; send it in parts");
-    }
-  }
-  std::string joined;
-  joined.reserve(bytes);
-  std::vector<TextRange> trusted;
-  for (const TextSegment& segment : segments) {
-    const size_t begin = joined.size();
-    if (is_valid_utf8(segment.text)) {
-      joined += segment.text;
-    } else {
-      joined += replace_invalid_utf8(segment.text);
-    }
-    if (!segment.is_template || joined.size() == begin) continue;
-    if (!trusted.empty() && trusted.back().end == begin) {
-      trusted.back().end = joined.size();
-    } else {
-      trusted.push_back({begin, joined.size()});
-    }
-  }
-  return run(joined, trusted, add_special);
+                                                      bool add_bos) const {
+  return run(segments, add_bos, /*add_eos=*/false);
 }
 
-Result<std::vector<int32_t>> Tokenizer::run(std::string_view text, std::span<const TextRange> trusted,
-                                            bool add_special) const {
+// add_bos, add_eos: where the model adds them.
+Result<std::vector<int32_t>> Tokenizer::run(std::span<const TextSegment> segments, bool add_bos,
+                                            bool add_eos) const {
+  DUNLIN_ASSIGN_OR_RETURN(const JoinedText text, join(segments));
   Job job;
-  DUNLIN_RETURN_IF_ERROR(encode_cut(job, text, raw_added_, trusted, /*normalized=*/false));
-  if (!add_special) return std::move(job.ids);
+  DUNLIN_RETURN_IF_ERROR(encode_cut(job, text.text, raw_added_, text.trusted, /*normalized=*/false));
   const bool has_bos = !job.ids.empty() && job.ids.front() == special_.bos;
-  if (add_bos_ && !has_bos) job.ids.insert(job.ids.begin(), special_.bos);
-  if (add_eos_) job.ids.push_back(special_.eos);
+  if (add_bos && add_bos_ && !has_bos) job.ids.insert(job.ids.begin(), special_.bos);
+  if (add_eos && add_eos_) job.ids.push_back(special_.eos);
   return std::move(job.ids);
 }
 
@@ -210,7 +218,7 @@ Status Tokenizer::encode_piece(Job& job, std::string_view piece, bool at_start) 
 }
 
 void Tokenizer::encode_sentencepiece(Job& job, std::string_view piece, bool at_start) const {
-  const bool begins_with_space = piece.starts_with(' ') || piece.starts_with(kWordBegin);
+  const bool begins_with_space = piece.starts_with(' ') || piece.starts_with(kSentencePieceSpace);
   const bool wants_prefix =
       space_prefix_ == SpacePrefix::kAlways || (space_prefix_ == SpacePrefix::kFirst && at_start);
   const std::string escaped =
@@ -220,7 +228,7 @@ void Tokenizer::encode_sentencepiece(Job& job, std::string_view piece, bool at_s
     return;
   }
   for (size_t begin = 0; begin < escaped.size();) {
-    const size_t end = std::min(escaped.find(kWordBegin, begin + 1), escaped.size());
+    const size_t end = std::min(escaped.find(kSentencePieceSpace, begin + 1), escaped.size());
     bpe_->encode(std::string_view(escaped).substr(begin, end - begin), job.scratch, job.ids);
     begin = end;
   }

@@ -31,6 +31,7 @@ inline constexpr uint64_t kMaxEncodeBytes = uint64_t(32) << 20;
 struct EncodeOptions {
   bool add_special = true;     // BOS and EOS as the model wants them; BOS is never put twice
   bool parse_special = false;  // the text is trusted: it may spell control tokens
+  bool is_prompt = false;      // the model is to go on behind it: no EOS
 };
 
 // A part of a rendered chat template. Control tokens count only where they lie wholly in template text; all
@@ -51,8 +52,9 @@ class Tokenizer {
   // Errors: kResourceExhausted above kMaxEncodeBytes; kInvalidArgument if a regular expression of the model
   // takes too many steps on this text.
   Result<std::vector<int32_t>> encode(std::string_view text, EncodeOptions options = {}) const;
+  // A prompt: BOS as the model wants it, EOS only where the template spells it.
   Result<std::vector<int32_t>> encode_marked(std::span<const TextSegment> segments,
-                                             bool add_special = true) const;
+                                             bool add_bos = true) const;
 
   // The text of these ids; ids that are no token print nothing. For streams see detokenizer.h.
   std::string decode(std::span<const int32_t> ids, bool print_control = false) const;
@@ -73,7 +75,6 @@ class Tokenizer {
   // The id of a token by its spelling; -1 if there is none.
   int32_t find_token(std::string_view text) const { return vocabulary_.find(text); }
 
-  const SpecialIds& special_ids() const { return special_; }
   int32_t bos() const { return special_.bos; }
   int32_t eos() const { return special_.eos; }
   bool adds_bos() const { return add_bos_; }
@@ -88,8 +89,7 @@ class Tokenizer {
   Tokenizer() = default;
   Status build(TokenizerSpec spec);
   Status build_special_ids(const TokenizerSpec& spec);
-  Result<std::vector<int32_t>> run(std::string_view text, std::span<const TextRange> trusted,
-                                   bool add_special) const;
+  Result<std::vector<int32_t>> run(std::span<const TextSegment> segments, bool add_bos, bool add_eos) const;
   Status encode_cut(Job& job, std::string_view text, const AddedTokenMatcher& matcher,
                     std::span<const TextRange> trusted, bool normalized) const;
   Status encode_piece(Job& job, std::string_view piece, bool at_start) const;

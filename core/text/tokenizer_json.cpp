@@ -12,8 +12,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::string_view kWordBegin = "\xE2\x96\x81";  // U+2581, SentencePiece's space
-
 // Reads everything but the vocabulary and the merges. Nodes nest at most as deep as read_hf_vocabulary let
 // the document be.
 class PipelineReader {
@@ -157,12 +155,12 @@ Status PipelineReader::read_normalizer(const Json& node) {
     spec_.nfc = true;
     return Status::ok();
   }
-  if (type == "Prepend" && text_of(member(node, "prepend")) == kWordBegin) {
+  if (type == "Prepend" && text_of(member(node, "prepend")) == kSentencePieceSpace) {
     spec_.space_prefix = SpacePrefix::kAlways;
     return Status::ok();
   }
   if (type == "Replace" && text_of(member(member(node, "pattern"), "String")) == " " &&
-      text_of(member(node, "content")) == kWordBegin) {
+      text_of(member(node, "content")) == kSentencePieceSpace) {
     is_sentencepiece_ = true;
     return Status::ok();
   }
@@ -257,7 +255,7 @@ Status PipelineReader::read_byte_level(const Json& node) {
 
 Status PipelineReader::read_metaspace(const Json& node) {
   const Json& replacement = member(node, "replacement");
-  if (!replacement.is_null() && text_of(replacement) != kWordBegin) {
+  if (!replacement.is_null() && text_of(replacement) != kSentencePieceSpace) {
     return unsupported("the pre-tokenizer Metaspace with a replacement other than U+2581 is not supported");
   }
   is_sentencepiece_ = true;

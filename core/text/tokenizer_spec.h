@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/text/split_rules.h"
@@ -14,6 +15,9 @@ namespace dunlin {
 inline constexpr uint64_t kMaxTokenizerTokens = uint64_t(1) << 21;
 inline constexpr uint64_t kMaxTokenBytes = 64 * 1024;
 inline constexpr uint64_t kMaxAddedTokenBytes = 512;
+
+// U+2581, which stands for a space in SentencePiece's pieces.
+inline constexpr std::string_view kSentencePieceSpace = "\xE2\x96\x81";
 
 enum class TokenizerModel : uint8_t { kByteLevelBpe, kSentencePieceBpe };
 

@@ -11,8 +11,7 @@ namespace dunlin {
 namespace {
 
 constexpr size_t kByteTokens = 256;
-constexpr uint64_t kMaxTotalBytes = uint64_t(1) << 30;   // of all spellings, so that 32-bit offsets do
-constexpr std::string_view kWordBegin = "\xE2\x96\x81";  // U+2581, SentencePiece's space
+constexpr uint64_t kMaxTotalBytes = uint64_t(1) << 30;  // of all spellings, so that 32-bit offsets do
 
 // A half-full table needs a few dozen steps at worst; more means spellings made to collide.
 constexpr size_t kMaxProbes = 4096;
@@ -32,9 +31,9 @@ std::optional<uint8_t> parse_byte_token(std::string_view text) {
 
 void append_with_spaces(std::string_view text, std::string& out) {
   for (size_t at = 0; at < text.size();) {
-    if (text.substr(at).starts_with(kWordBegin)) {
+    if (text.substr(at).starts_with(kSentencePieceSpace)) {
       out += ' ';
-      at += kWordBegin.size();
+      at += kSentencePieceSpace.size();
     } else {
       out += text[at++];
     }

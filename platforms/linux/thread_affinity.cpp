@@ -3,10 +3,10 @@
 #include <sched.h>
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
 #include "platforms/linux/system_files.h"
+#include "platforms/posix/system_message.h"
 
 namespace dunlin {
 namespace {
@@ -45,7 +45,7 @@ Status set_current_thread_cpus(const std::vector<int>& cpus) {
   }
   if (sched_setaffinity(0, set_bytes, set.get()) != 0) {
     return Status::invalid("a thread cannot be bound to ", cpus.size(), " CPU(s), the first of them ",
-                           cpus.empty() ? -1 : cpus.front(), ": ", std::strerror(errno),
+                           cpus.empty() ? -1 : cpus.front(), ": ", system_message(errno),
                            "; name CPUs that exist and that the process may use");
   }
   return Status::ok();

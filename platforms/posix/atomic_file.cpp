@@ -8,15 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <system_error>
 #include <utility>
+
+#include "platforms/posix/system_message.h"
 
 namespace dunlin {
 namespace {
-
-std::string system_message(int error) {
-  return std::generic_category().message(error);
-}
 
 // A rename is on the disk once its directory is. Not every file system can flush a directory: best effort.
 void flush_directory_of(const std::string& path) {

@@ -7,17 +7,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "core/base/check.h"
+#include "platforms/posix/system_message.h"
 
 namespace dunlin {
 namespace {
-
-std::string system_message(int error) {
-  return std::generic_category().message(error);
-}
 
 // Closes the descriptor at the end of the scope; a map outlives it.
 class Descriptor {

@@ -7,20 +7,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 #include "core/base/check.h"
+#include "platforms/posix/system_message.h"
 
 namespace dunlin {
 namespace {
 
 // Linux reads at most 2 GiB less a page at a time.
 constexpr size_t kMaxReadBytes = size_t(1) << 30;
-
-std::string system_message(int error) {
-  return std::generic_category().message(error);
-}
 
 }  // namespace
 

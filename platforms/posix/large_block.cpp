@@ -2,11 +2,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "core/base/checked_math.h"
 #include "platforms/memory.h"
+#include "platforms/posix/system_message.h"
 
 namespace dunlin {
 namespace {
@@ -17,7 +17,7 @@ constexpr size_t kHugePageBytes = size_t(2) << 20;
 
 Status no_memory(uint64_t bytes, int error) {
   return Status::exhausted(
-      "the system refused ", bytes, " bytes of memory: ", std::strerror(error),
+      "the system refused ", bytes, " bytes of memory: ", system_message(error),
       "; close other programs, use a smaller model or context, or raise the memory limit");
 }
 

@@ -5,14 +5,17 @@ dunlin=$1
 cd "$2"
 model=tests/data/models/fairy-4m-q4_k_m.gguf
 failures=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
+fail() { echo "$1"; failures=$((failures + 1)); }
 expect_exit() {  # code, command...
   local expected=$1
   shift
-  "$dunlin" "$@" >/dev/null 2>/tmp/cli_test_err.$$ </dev/null
+  "$dunlin" "$@" >"${stdout:-/dev/null}" 2>"$work/said" <"${stdin:-/dev/null}"
   local actual=$?
-  [ "$actual" -eq "$expected" ] || { echo "exit $actual, expected $expected: $*"; failures=$((failures + 1)); }
-  [ "$expected" -eq 0 ] || [ -s /tmp/cli_test_err.$$ ] || { echo "no message: $*"; failures=$((failures + 1)); }
+  [ "$actual" -eq "$expected" ] || fail "exit $actual, expected $expected: $*"
+  [ "$expected" -eq 0 ] || [ -s "$work/said" ] || fail "no message: $*"
 }
 expect_error() {  # pattern, command...
   local pattern=$1
@@ -27,8 +30,34 @@ expect_output() {  # pattern, command...
   shift
   local output
   output=$("$dunlin" "$@" 2>/dev/null </dev/null)
-  grep -qE -- "$pattern" <<<"$output" ||
-    { echo "stdout lacks '$pattern': $*"; failures=$((failures + 1)); }
+  grep -qE -- "$pattern" <<<"$output" || fail "stdout lacks '$pattern': $*"
+}
+within_seconds() {  # n, condition...: tries it twenty times a second
+  local tries=$(($1 * 20))
+  shift
+  for ((; tries > 0; tries--)); do
+    "$@" && return
+    sleep 0.05
+  done
+  return 1
+}
+start() {  # command...: its stdin stays open; returns when Ctrl-C would reach it
+  "$dunlin" "$@" <&3 >"$work/out" 2>"$work/said" &
+  pid=$!
+  within_seconds 20 catches_interrupt || fail "never catches SIGINT: $*"
+}
+catches_interrupt() {
+  [ "/proc/$pid/exe" -ef "$dunlin" ] || return  # still the shell
+  local caught
+  caught=$(sed -n 's/^SigCgt:[[:space:]]*/0x/p' "/proc/$pid/status")
+  [ $((${caught:-0} & 2)) -ne 0 ]
+}
+has_ended() { ! kill -0 $pid 2>/dev/null || grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null; }
+expect_interrupted() {  # what: the command that was started ends, with 130
+  within_seconds 20 has_ended || { fail "$1: still runs"; kill -KILL $pid; }
+  wait $pid
+  local actual=$?
+  [ $actual -eq 130 ] || fail "$1: exit $actual, expected 130"
 }
 
 expect_exit 0 version
@@ -82,20 +111,114 @@ expect_output 'linear qwen2.5-0.5b output Q8_0 \| 8 .* yes \|' bench --ops 0.5b,
 expect_exit 1 bench --ops no-such-op
 expect_exit 2 bench --ops add -o csv
 expect_output 'sum of phases .* sum against step' profile -p 16 -n 0 -r 1
-[ "$("$dunlin" run -n 8 --temp 0 -q 2>&1 >/dev/null | wc -c)" -eq 0 ] || { echo "-q is not quiet"; failures=$((failures + 1)); }
+[ "$("$dunlin" run -n 8 --temp 0 -q 2>&1 >/dev/null | wc -c)" -eq 0 ] || fail "-q is not quiet"
 a=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q --device cpu)
 b=$("$dunlin" run -m $model -p "The king" -n 16 --seed 7 -q --device cpu)
-[ "$a" = "$b" ] || { echo "the same seed gave two texts"; failures=$((failures + 1)); }
-folder=$(mktemp -d)
+[ "$a" = "$b" ] || fail "the same seed gave two texts"
+folder=$work/cached
+mkdir "$folder"
 cp $model "$folder/model.gguf"
-cached() { "$dunlin" run -m "$folder/model.gguf" -p "The king" -n 16 --seed 7 --device cpu --pack-cache 2>"$folder/said"; }
+cached() { "$dunlin" run -m "$folder/model.gguf" -p "The king" -n 16 --seed 7 --device cpu --pack-cache 2>"$work/said"; }
 for round in first second; do
-  [ "$(cached)" = "$a" ] || { echo "another text with a pack cache, $round start"; failures=$((failures + 1)); }
-  [ "$(ls "$folder")" = "$(printf 'model.gguf\nmodel.gguf.dunlin-p16\nsaid')" ] ||
-    { echo "unexpected files on the $round start: $(ls "$folder")"; failures=$((failures + 1)); }
+  [ "$(cached)" = "$a" ] || fail "another text with a pack cache, $round start"
+  [ "$(ls "$folder")" = "$(printf 'model.gguf\nmodel.gguf.dunlin-p16')" ] ||
+    fail "unexpected files on the $round start: $(ls "$folder")"
 done
-grep -q "^pack cache: $folder/model.gguf.dunlin-p16" "$folder/said" ||
-  { echo "the second start did not take the pack cache"; failures=$((failures + 1)); }
-rm -rf "$folder" /tmp/cli_test_err.$$
+grep -q "^pack cache: $folder/model.gguf.dunlin-p16" "$work/said" || fail "the second start did not take the pack cache"
+
+# The device alone is verified: what would change the engine is refused, not ignored.
+expect_exit 2 verify --kv-type fp8 -p x
+expect_exit 2 verify --no-fuse -p x
+expect_exit 2 verify -t 1 -p x
+expect_exit 2 verify -c 64 -p x
+expect_exit 2 verify --batch-size 8 -p x
+expect_exit 2 verify --pack-cache -p x
+
+# What cannot be read or written is an error. /dev/full refuses every byte, /proc/self/mem has none to read at its begin.
+stdout=/dev/full expect_exit 1 version
+stdout=/dev/full expect_exit 1 tokenize -p x
+stdout=/dev/full expect_exit 1 run -n 4 -p x
+stdout=/dev/full expect_exit 1 inspect -o json
+stdout=/dev/full expect_exit 1 ppl -f tests/data/text/tales-valid.txt --windows 1
+stdout=/dev/full expect_exit 1 --help
+for unreadable in docs /proc/self/mem; do
+  expect_exit 2 ppl -f $unreadable
+  expect_exit 2 run -n 4 -f $unreadable
+  grep -q "cannot read .*$unreadable" "$work/said" || fail "run -f $unreadable: the message is $(cat "$work/said")"
+done
+stdin=docs expect_exit 1 tokenize
+stdin=docs expect_exit 1 run -m $model -n 4
+printf 'Once upon\0 a' >"$work/text"
+[ "$("$dunlin" run -q -n 0 -f "$work/text" | tr '\0' '.')" = "Once upon. a" ] || fail "-f FILE lost a part of the file"
+
+# Chat: a line of stdin is a message, a line of stdout its answer.
+printf 'Tell a tale.\n\nGo on.\n/bye\nnever read\n' >"$work/messages"
+chat() { "$dunlin" chat -q --device cpu -n 12 --temp 0 "$@" <"$work/messages"; }
+answers=$(chat) || fail "chat: exit $?"
+[ "$(wc -l <<<"$answers")" -eq 2 ] && ! grep -q '^$' <<<"$answers" || fail "chat: two answers are expected: $answers"
+[ "$(chat)" = "$answers" ] || fail "chat: the same messages gave other answers"
+[ "$(chat --system 'A wolf and seven kids.')" != "$answers" ] || fail "chat: the system message changes nothing"
+stdin=$work/messages expect_exit 3 chat -c 4
+stdin=docs expect_exit 1 chat
+stdin=$work/messages stdout=/dev/full expect_exit 1 chat -n 2
+
+# A model that ends texts with EOS: prompts must not, or the model would go on behind the end.
+golden=tests/data/golden/tiny-qwen2
+cp -r $golden "$work/ends"
+sed -i 's/"add_bos_token": false/&, "add_eos_token": true/' "$work/ends/tokenizer_config.json"
+printf 'the king and the wolf\nthe wolf\n' >"$work/messages"
+for _ in {1..40}; do cat "$work/messages"; done >"$work/text"
+with() { "$dunlin" "$2" -m "$1" "${@:3}" 2>/dev/null <"$work/messages"; }
+[ "$(with $golden tokenize -p 'the king' -o json)" != "$(with "$work/ends" tokenize -p 'the king' -o json)" ] ||
+  fail "the model of this test adds no EOS"
+for command in "run -q --device cpu -n 16 --temp 0 -p the_king" "chat -q --device cpu -n 16 --temp 0" "ppl --device cpu -c 64 --windows 2 -f $work/text"; do
+  [ "$(with $golden $command)" = "$(with "$work/ends" $command)" ] || fail "EOS is in the prompt: $command"
+done
+
+# Synth: the shape that was asked for, and the same bytes for the same seed.
+synth=(synth --shape llama3.2-1b --layers 1 --type q4_0 --tokenizer $model)
+expect_exit 0 "${synth[@]}" -o "$work/synth.gguf"
+expect_exit 0 "${synth[@]}" -o "$work/again.gguf"
+cmp "$work/synth.gguf" "$work/again.gguf" || fail "synth: the same seed gave two files"
+expect_exit 0 "${synth[@]}" --seed 2 -o "$work/again.gguf"
+cmp -s "$work/synth.gguf" "$work/again.gguf" && fail "synth: another seed gave the same file"
+expect_output '"n_layer": 1,' inspect -m "$work/synth.gguf" -o json
+expect_output '\| blk.0.ffn_down.weight \| Q4_0 \| \[2048,8192\] \|' inspect -m "$work/synth.gguf" --tensors
+[ "$("$dunlin" tokenize -m "$work/synth.gguf" -p 'Once upon a' -o json)" = \
+  "$("$dunlin" tokenize -m $model -p 'Once upon a' -o json)" ] || fail "synth: not the tokenizer of --tokenizer"
+expect_exit 0 run -m "$work/synth.gguf" --device cpu -c 64 -n 4 -p x
+expect_exit 2 synth --shape no-such-shape -o "$work/no.gguf"
+expect_exit 2 synth --shape llama3.2-1b --type q9 -o "$work/no.gguf"
+expect_exit 2 synth --shape llama3.2-1b --layers 17 -o "$work/no.gguf"
+expect_exit 1 "${synth[@]}" -o "$work/no-such-folder/no.gguf"
+expect_exit 1 synth --shape llama3.2-1b --layers 1 --tokenizer no-such-file.gguf -o "$work/no.gguf"
+head -c 100 $model >"$work/cut.gguf"
+expect_exit 4 synth --shape llama3.2-1b --layers 1 --tokenizer "$work/cut.gguf" -o "$work/no.gguf"
+[ ! -e "$work/no.gguf" ] || fail "synth: a file is left where it failed"
+
+# Ctrl-C: the first ends the work, with what was generated; the second ends the process.
+mkfifo "$work/stdin"
+exec 3<>"$work/stdin"
+long=(-q --device cpu -t 1 -c 4096 -n -1 --ignore-eos)
+start run "${long[@]}" -p "Once upon a time"
+within_seconds 20 test -s "$work/out" || fail "run: no text"
+kill -INT $pid
+expect_interrupted "run and one Ctrl-C"
+grep -q '^Once upon a time' "$work/out" || fail "run and Ctrl-C: the text is lost"
+start chat "${long[@]}"
+echo "Tell a tale." >&3
+within_seconds 20 test -s "$work/out" || fail "chat: no answer"
+kill -INT $pid
+expect_interrupted "chat without a terminal, and one Ctrl-C"
+for command in tokenize "chat -q --device cpu"; do
+  start $command  # waits for stdin, which one Ctrl-C does not end
+  kill -INT $pid
+  sleep 0.3
+  has_ended && fail "$command: one Ctrl-C ended it"
+  kill -INT $pid
+  expect_interrupted "$command and two Ctrl-C"
+done
+exec 3>&-
+
 echo "cli: $failures failures"
 [ "$failures" -eq 0 ]

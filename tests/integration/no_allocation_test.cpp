@@ -1,42 +1,8 @@
-// Counts heap allocations: after warm-up a decoded token makes none.
-#include <atomic>
+// Counts allocations: after warm-up a decoded token makes none.
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <new>
 
+#include "tests/support/allocation_watch.h"
 #include "tests/support/engines.h"
-
-namespace {
-
-std::atomic<int64_t> n_allocations{0};
-
-void* counted(size_t bytes) {
-  n_allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = std::malloc(bytes == 0 ? 1 : bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(size_t bytes) {
-  return counted(bytes);
-}
-void* operator new[](size_t bytes) {
-  return counted(bytes);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, size_t) noexcept {
-  std::free(memory);
-}
 
 using namespace dunlin;
 using namespace dunlin::testing;
@@ -49,8 +15,8 @@ class Counter final : public GenerationListener {
   static constexpr int32_t kWarmUp = 8;
   bool on_token(const TokenEvent&) override {
     ++n_tokens;
-    if (n_tokens == kWarmUp) at_warm = n_allocations.load();
-    at_last = n_allocations.load();
+    if (n_tokens == kWarmUp) at_warm = test::n_allocations();
+    at_last = test::n_allocations();
     return true;
   }
   void on_finished(const GenerationResult&) override { done.set_value(); }

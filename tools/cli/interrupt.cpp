@@ -8,8 +8,12 @@ namespace {
 volatile std::sig_atomic_t interrupted = 0;
 
 void on_interrupt(int signal) {
-  if (interrupted != 0) std::signal(signal, SIG_DFL);
-  interrupted = 1;
+  if (interrupted == 0) {
+    interrupted = 1;
+    return;
+  }
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);  // delivered as the handler returns; whoever waits for the process sees a SIGINT
 }
 
 }  // namespace

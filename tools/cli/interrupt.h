@@ -5,7 +5,7 @@ namespace dunlin::cli {
 
 void install_interrupt_handler();
 bool was_interrupted();
-// For chats: the interrupt ended an answer, not the program.
+// For chats on a terminal: the interrupt ended an answer, not the program.
 void clear_interrupt();
 
 }  // namespace dunlin::cli

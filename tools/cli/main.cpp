@@ -6,6 +6,7 @@
 #include "commands/commands.h"
 #include "exit_code.h"
 #include "interrupt.h"
+#include "text_io.h"
 
 namespace {
 
@@ -15,6 +16,16 @@ std::vector<const char*> spelled_out(int argc, const char* const* argv) {
   for (const char*& argument : arguments)
     if (std::string_view(argument) == "-ngl") argument = "--gpu-layers";
   return arguments;
+}
+
+// The callback of the command that the arguments name does its work; throws what exit_code.h knows.
+int run_command(CLI::App& app, const std::vector<const char*>& arguments) {
+  try {
+    app.parse(int(arguments.size()), arguments.data());
+    return dunlin::cli::kExitOk;
+  } catch (const CLI::ParseError& e) {  // --help is one too
+    return app.exit(e) == 0 ? dunlin::cli::kExitOk : dunlin::cli::kExitUsage;
+  }
 }
 
 }  // namespace
@@ -37,11 +48,10 @@ int main(int argc, char** argv) {
   add_synth_command(app);
   add_version_command(app);
   try {
-    app.parse(argc, spelled_out(argc, argv).data());
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? kExitOk : kExitUsage;
+    const int code = run_command(app, spelled_out(argc, argv));
+    finish_stdout();
+    return code;
   } catch (...) {
     return report_current_exception();
   }
-  return kExitOk;
 }

@@ -60,8 +60,12 @@ void add_model_file_flags(CLI::App& app, ModelFlags& flags) {
   app.add_flag("-q,--quiet", flags.quiet, "only warnings and errors on stderr");
 }
 
-void add_engine_flags(CLI::App& app, ModelFlags& flags) {
+void add_device_flag(CLI::App& app, ModelFlags& flags) {
   app.add_option("--device", flags.device, "device id, see 'dunlin devices'")->capture_default_str();
+}
+
+void add_engine_flags(CLI::App& app, ModelFlags& flags) {
+  add_device_flag(app, flags);
   app.add_option("--gpu-layers,--n-gpu-layers", flags.n_gpu_layers,
                  "or -ngl: layers on the GPU, counted from the last, with the head; auto: all that fit")
       ->check([](const std::string& text) { return text == "auto" ? "" : CLI::Range(0, 1 << 20)(text); })

@@ -27,11 +27,13 @@ struct ModelFlags {
 };
 
 void add_model_file_flags(CLI::App& app, ModelFlags& flags);
+// Only --device: for commands that run the model on it without an engine.
+void add_device_flag(CLI::App& app, ModelFlags& flags);
+// --device and all else that an engine is made with.
 void add_engine_flags(CLI::App& app, ModelFlags& flags);
 
 Model open_model(const ModelFlags& flags);
-// Loads with a progress line on stderr, and says which device was chosen and why. adjust may change the
-// options.
+// Loads with a progress line on stderr, and says which device was chosen and why.
 Engine open_engine(const Model& model, const ModelFlags& flags, int32_t n_sequences = 1,
                    int32_t n_logit_rows = 0);
 

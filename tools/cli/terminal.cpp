@@ -3,8 +3,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <iostream>
-#include <iterator>
 
 namespace dunlin::cli {
 namespace {
@@ -35,10 +33,6 @@ void ProgressLine::update(uint64_t done, uint64_t total, double unit, const char
 void ProgressLine::clear() {
   if (shown_) std::fprintf(stderr, "\r\033[K");
   shown_ = false;
-}
-
-std::string read_stdin() {
-  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
 }  // namespace dunlin::cli

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace dunlin::cli {
 
@@ -30,8 +29,5 @@ class ProgressLine {
   Clock::time_point last_{};
   bool shown_ = false;
 };
-
-// The whole of stdin.
-std::string read_stdin();
 
 }  // namespace dunlin::cli

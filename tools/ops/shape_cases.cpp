@@ -3,17 +3,12 @@
 #include <cmath>
 
 #include "tools/ops/op_builders.h"
+#include "tools/shapes/model_shape.h"
 
 namespace dunlin::ops {
 namespace {
 
-struct Shape {
-  const char* name;
-  int64_t n_embd, n_ff, n_head, n_head_kv, head_dim, n_vocab;
-};
-constexpr Shape kShapes[] = {{"qwen2.5-0.5b", 896, 4864, 14, 2, 64, 151936},
-                             {"qwen2.5-1.5b", 1536, 8960, 12, 2, 128, 151936},
-                             {"qwen2.5-7b", 3584, 18944, 28, 4, 128, 152064}};
+constexpr const char* kShapes[] = {"qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-7b"};
 // At every shape; the others at one of them.
 constexpr DType kTypes[] = {DType::kQ4_K, DType::kQ6_K, DType::kQ8_0, DType::kQ4_0, DType::kF16};
 constexpr DType kRareTypes[] = {DType::kQ2_K, DType::kQ3_K, DType::kQ5_K, DType::kQ4_1,
@@ -28,7 +23,7 @@ struct Linear {
   bool residual, glu, bias;
 };
 
-std::vector<Linear> linears_of(const Shape& s) {
+std::vector<Linear> linears_of(const ModelShape& s) {
   const int64_t q = s.n_head * s.head_dim, kv = s.n_head_kv * s.head_dim;
   return {{"qkv", {q, kv, kv}, s.n_embd, false, false, true},
           {"output", {s.n_embd}, q, true, false, false},
@@ -54,7 +49,7 @@ ValueId build_linear(GraphBuilder& g, const Linear& l, DType type, int32_t copy)
   return l.residual ? g.add(str_cat("sum.", copy), residual, out[0]) : out[0];
 }
 
-void add_linears(const Shape& shape, DType type, std::vector<ShapeCase>& cases) {
+void add_linears(const ModelShape& shape, DType type, std::vector<ShapeCase>& cases) {
   for (const Linear& l : linears_of(shape)) {
     if (l.k % dtype_info(type).block_elements != 0) continue;
     ShapeCase c;
@@ -69,7 +64,7 @@ void add_linears(const Shape& shape, DType type, std::vector<ShapeCase>& cases) 
   }
 }
 
-void add_attention(const Shape& shape, KvType type, std::vector<ShapeCase>& cases) {
+void add_attention(const ModelShape& shape, KvType type, std::vector<ShapeCase>& cases) {
   const auto head_dim = int32_t(shape.head_dim);
   const auto of_layer = [=](int32_t copy) {
     return AttentionShape{int32_t(shape.n_head),         int32_t(shape.n_head_kv), head_dim, 0, copy,
@@ -90,7 +85,7 @@ void add_attention(const Shape& shape, KvType type, std::vector<ShapeCase>& case
   cases.push_back(std::move(c));
 }
 
-void add_row_ops(const Shape& shape, std::vector<ShapeCase>& cases) {
+void add_row_ops(const ModelShape& shape, std::vector<ShapeCase>& cases) {
   const int64_t heads = shape.n_head * shape.head_dim;
   const auto add = [&](const char* op, int64_t bytes, std::function<ValueId(GraphBuilder&, int32_t)> build) {
     ShapeCase c;
@@ -132,9 +127,10 @@ std::string copy_prefix(int32_t copy) {
 
 std::vector<ShapeCase> shape_cases() {
   std::vector<ShapeCase> cases;
-  for (const Shape& shape : kShapes) {
+  for (const char* name : kShapes) {
+    const ModelShape shape = find_shape(name).value();
     for (const DType type : kTypes) add_linears(shape, type, cases);
-    if (std::string_view(shape.name) == kRareTypesShape)
+    if (std::string_view(name) == kRareTypesShape)
       for (const DType type : kRareTypes) add_linears(shape, type, cases);
     for (const KvType type : {KvType::kF16, KvType::kQ8_0, KvType::kFp8}) add_attention(shape, type, cases);
     add_row_ops(shape, cases);

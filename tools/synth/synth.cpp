@@ -2,15 +2,15 @@
 
 #include <cmath>
 #include <cstring>
-#include <numbers>
 #include <random>
 #include <vector>
 
+#include "core/model/gguf_split.h"
 #include "core/model/gguf_writer.h"
+#include "core/model/rope_factors.h"
 #include "core/quant/format.h"
 #include "core/quant/type_mix.h"
-#include "platforms/file_map.h"
-#include "tools/synth/shapes.h"
+#include "tools/shapes/model_shape.h"
 #include "tools/synth/tokenizer.h"
 
 namespace dunlin {
@@ -64,20 +64,13 @@ std::vector<Tensor> list_tensors(const ModelShape& s) {
   return tensors;
 }
 
-// Llama 3's factors per rotary pair. Source: Llama 3.1's rope scaling (low 1, high 4, original context 8192).
-std::vector<float> llama3_rope_factors(const ModelShape& s) {
-  constexpr double kLow = 1, kHigh = 4, kOriginalContext = 8192;
-  std::vector<float> factors;
-  for (int64_t i = 0; i < s.head_dim / 2; ++i) {
-    const double wavelength =
-        2 * std::numbers::pi * std::pow(double(s.rope_base), 2.0 * double(i) / double(s.head_dim));
-    const double smooth = (kOriginalContext / wavelength - kLow) / (kHigh - kLow);
-    double factor = 1 / ((1 - smooth) / double(s.rope_factor) + smooth);
-    if (wavelength < kOriginalContext / kHigh) factor = 1;
-    if (wavelength > kOriginalContext / kLow) factor = double(s.rope_factor);
-    factors.push_back(float(factor));
-  }
-  return factors;
+RopeConfig llama3_rope(const ModelShape& s) {
+  RopeConfig rope;
+  rope.n_rot = s.head_dim;
+  rope.freq_base = s.rope_base;
+  rope.factor = s.rope_factor;
+  rope.original_context = 8192;
+  return rope;
 }
 
 void choose_tensor_types(TypeMix mix, const ModelShape& shape, std::vector<Tensor>& tensors) {
@@ -143,8 +136,8 @@ Status set_tokenizer(GgufWriter& writer, const std::string& path, ModelShape& sh
     set_synthetic_tokenizer(writer, shape);
     return Status::ok();
   }
-  DUNLIN_ASSIGN_OR_RETURN(const FileMap map, FileMap::open(path));
-  DUNLIN_ASSIGN_OR_RETURN(const GgufFile file, GgufFile::parse(map.bytes(), path));
+  DUNLIN_ASSIGN_OR_RETURN(const std::vector<GgufPart> parts, open_gguf_parts(path, {}));
+  const GgufFile& file = parts.front().file;
   for (const GgufEntry& entry : file.entries())
     if (entry.key.starts_with("tokenizer.")) writer.copy(entry);
   DUNLIN_ASSIGN_OR_RETURN(const auto tokens, file.get_string_array("tokenizer.ggml.tokens"));
@@ -170,7 +163,7 @@ Status synthesize_model(const SynthOptions& options, const std::function<void(si
   choose_tensor_types(*mix, *shape, tensors);
   std::vector<float> factors;
   if (shape->rope_factor != 1) {
-    factors = llama3_rope_factors(*shape);
+    factors = llama3_rope_factors(llama3_rope(*shape));
     const std::span bytes(reinterpret_cast<const uint8_t*>(factors.data()), factors.size() * sizeof(float));
     DUNLIN_RETURN_IF_ERROR(
         writer.add_tensor("rope_freqs.weight", {DType::kF32, {int64_t(factors.size())}, bytes}));

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/model/gguf_writer.h"
-#include "tools/synth/shapes.h"
+#include "tools/shapes/model_shape.h"
 
 namespace dunlin {
 

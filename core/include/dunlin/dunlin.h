@@ -93,8 +93,10 @@ DUNLIN_API int32_t dunlin_model_n_vocab(const dunlin_model* model);     /* rows 
 DUNLIN_API int32_t dunlin_model_n_ctx_train(const dunlin_model* model); /* tokens */
 DUNLIN_API int32_t dunlin_model_has_chat_template(const dunlin_model* model);
 
-/* Token ids of a text. *n_tokens: in, the room in tokens; out, how many there are. With too little room the
- * status is DUNLIN_RESOURCE_EXHAUSTED and *n_tokens says how much it takes; tokens may then be NULL. */
+/* Token ids of a text. add_special: with BOS and EOS where the model adds them; take an EOS off a prompt,
+ * which sessions do by themselves. *n_tokens: in, the room in tokens; out, how many there are. With too
+ * little room the status is DUNLIN_RESOURCE_EXHAUSTED and *n_tokens says how much it takes; tokens may then
+ * be NULL. */
 DUNLIN_API dunlin_status dunlin_tokenize(const dunlin_model* model, const char* text, size_t n_bytes,
                                          int32_t add_special, int32_t parse_special, int32_t* tokens,
                                          size_t* n_tokens);

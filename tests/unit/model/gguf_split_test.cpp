@@ -1,6 +1,10 @@
 #include "core/model/gguf_split.h"
 
+#include <sys/inotify.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <map>
 
 #include "core/model/gguf_writer.h"
 #include "core/model/model_files.h"
@@ -73,6 +77,45 @@ TEST_CASE("Any part opens the whole split model") {
     CHECK(model->config.n_layer == 2);
     CHECK_FALSE(model->config.tied_embeddings);
     CHECK(model->weights.at("blk.1.ffn_down.weight").source == directory.file("tiny-00003-of-00003.gguf"));
+  }
+}
+
+// How often each file of a directory is opened, as the system tells.
+class OpenCounter {
+ public:
+  explicit OpenCounter(const std::string& directory) : queue_(inotify_init1(IN_NONBLOCK)) {
+    REQUIRE(inotify_add_watch(queue_, directory.c_str(), IN_OPEN) >= 0);
+  }
+  ~OpenCounter() { close(queue_); }
+  std::map<std::string, int> counts() const {
+    std::map<std::string, int> out;
+    alignas(inotify_event) char events[4096];
+    for (ssize_t n; (n = read(queue_, events, sizeof events)) > 0;)
+      for (ssize_t at = 0; at < n;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(events + at);
+        if (event->len > 0) ++out[event->name];
+        at += ssize_t(sizeof(inotify_event) + event->len);
+      }
+    return out;
+  }
+
+ private:
+  int queue_;
+};
+
+TEST_CASE("Every part of a split model is opened once, also the named one") {
+  const test::TemporaryDirectory directory;
+  write_split(directory);
+  for (int part = 1; part <= 3; ++part) {
+    const OpenCounter opened(directory.path());
+    const auto parts =
+        open_gguf_parts(directory.file(str_cat("tiny-0000", part, "-of-00003.gguf")), {.preload = true});
+    REQUIRE(parts.is_ok());
+    CHECK(opened.counts() == std::map<std::string, int>{{"tiny-00001-of-00003.gguf", 1},
+                                                        {"tiny-00002-of-00003.gguf", 1},
+                                                        {"tiny-00003-of-00003.gguf", 1}});
+    for (size_t i = 0; i < 3; ++i)
+      CHECK((*parts)[i].input->path().ends_with(str_cat(i + 1, "-of-00003.gguf")));
   }
 }
 

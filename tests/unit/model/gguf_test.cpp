@@ -22,7 +22,8 @@ std::vector<uint8_t> file_with_every_type() {
   w.set_u16("n.u16", 65535);
   w.set_u32("n.u32", 7);
   w.set_i32("n.i32", -7);
-  w.set_u64("n.u64", UINT64_MAX);
+  const std::vector<uint8_t> largest(sizeof(uint64_t), 0xff);
+  w.copy({"n.u64", GgufType::kU64, GgufType::kU64, 1, largest});
   w.set_f32("n.f32", 0.5f);
   w.set_bool("b", true);
   w.set_string("s", "text with \n and \xff");
@@ -53,7 +54,6 @@ TEST_CASE("GGUF metadata keeps its values, types and order") {
   CHECK(file.get_string("s").value() == "text with \n and \xff");
   CHECK(file.get_string_array("a.string").value() == std::vector<std::string_view>{"", "one", "two"});
   CHECK(file.get_i32_array("a.i32").value() == std::vector<int32_t>{-1, 0, 2147483647});
-  CHECK(file.get_u64_array("a.u32").value() == std::vector<uint64_t>{1, 4294967295u});
   CHECK(file.get_f32_array("a.f32").value() == std::vector<float>{0.25f, -1.0f});
   CHECK(file.has("b"));
   CHECK_FALSE(file.has("c"));
@@ -74,7 +74,6 @@ TEST_CASE("GGUF getters name key, both types and file") {
   CHECK_THAT(file.get_string("b").message(), Contains("is bool"));
   CHECK_THAT(file.get_string_array("s").message(), Contains("array of string is expected"));
   CHECK_THAT(file.get_string_array("a.f32").message(), Contains("array of f32"));
-  CHECK_THAT(file.get_bool_array("a.f32").message(), Contains("array of bool is expected"));
   CHECK(file.get_u64("absent").status().code() == StatusCode::kNotFound);
   CHECK_THAT(file.get_u64("absent").message(), Contains("'absent' is missing"));
 }
@@ -156,9 +155,8 @@ TEST_CASE("The writer streams what producers give, and copies metadata of anothe
   const auto bytes = file_with_every_type();
   const GgufFile from = GgufFile::parse(bytes, "from.gguf").value();
   GgufWriter w;
-  w.copy_metadata(from);
+  for (const GgufEntry& entry : from.entries()) w.copy(entry);
   w.set_u32("n.u32", 8);
-  w.set_u16("split.no", 0);
   REQUIRE(w.add_tensor("pieces", DType::kF32, {2, 2}, [](const GgufWriter::Append& append) {
              for (uint8_t i = 0; i < 4; ++i) {
                const std::vector<uint8_t> piece(4, i);
@@ -171,15 +169,10 @@ TEST_CASE("The writer streams what producers give, and copies metadata of anothe
 
   const FileMap map = std::move(FileMap::open(directory.file("out.gguf"))).value();
   const GgufFile file = GgufFile::parse(map.bytes(), map.path()).value();
-  CHECK(file.entries().size() == 12);
+  CHECK(file.entries().size() == 11);
   CHECK(file.get_u64("n.u32").value() == 8);
   CHECK(file.get_string_array("a.string").value() == from.get_string_array("a.string").value());
   CHECK(map.bytes()[file.tensors()[0].offset + 15] == 3);
-
-  GgufWriter again;
-  again.copy_metadata(file);
-  const auto without_split = write(again);
-  CHECK_FALSE(GgufFile::parse(without_split, "again.gguf").value().has("split.no"));
 }
 
 TEST_CASE("The writer refuses what no reader accepts") {

@@ -4,7 +4,7 @@
 
 #include "core/model/safetensors.h"
 #include "platforms/file_map.h"
-#include "tests/unit/model/allocation_watch.h"
+#include "tests/support/allocation_watch.h"
 
 using namespace dunlin;
 using namespace dunlin::test;

@@ -1,7 +1,9 @@
 #include "core/model/json_check.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
 using namespace dunlin;
 using Catch::Matchers::Contains;
@@ -22,6 +24,23 @@ TEST_CASE("Malformed JSON is refused with its place") {
     CAPTURE(text);
     CHECK_THAT(error_of(text), Contains("x.json: not valid JSON"));
   }
+}
+
+TEST_CASE("Messages hold no bytes of the text but escaped and short ones") {
+  const std::string long_key(2'000'000, 'k');
+  const std::vector<std::string> texts = {
+      "{\"" + long_key + "\xff",
+      "{\"\x1b[31m\n\xff",
+      "[" + std::string(1000, '9') + "e9999]",
+      "{\"" + long_key + "\":1,\"" + long_key + "\":1}",
+  };
+  for (const std::string& text : texts) {
+    const std::string message = error_of(text);
+    CAPTURE(message.substr(0, 200));
+    CHECK(message.size() < 200);
+    CHECK(std::all_of(message.begin(), message.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+  }
+  CHECK_THAT(error_of("{\"" + long_key), Contains("at byte 2000003"));
 }
 
 TEST_CASE("Keys may occur once in an object") {

@@ -1,5 +1,6 @@
 #include "core/model/safetensors.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/support/temporary_directory.h"
@@ -105,6 +106,18 @@ TEST_CASE("SafeTensors headers of another structure are refused") {
   for (const char* header : kBad) {
     CAPTURE(header);
     CHECK_THAT(error_of(header), Contains("m.safetensors: "));
+  }
+}
+
+TEST_CASE("Messages on SafeTensors headers hold no bytes of the header but escaped and short ones") {
+  const std::string long_key(2'000'000, 'k');
+  const std::vector<std::string> headers = {"{\"" + long_key + "\xff", "{\"\x1b[31m\n\xff",
+                                            "{\"" + long_key + "\":1}", "{\"\x1b\":1}"};
+  for (const std::string& header : headers) {
+    const std::string message = error_of(header);
+    CAPTURE(message.substr(0, 200));
+    CHECK(message.size() < 200);
+    CHECK(std::all_of(message.begin(), message.end(), [](char c) { return c >= ' ' && c <= '~'; }));
   }
 }
 

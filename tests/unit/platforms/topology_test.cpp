@@ -158,7 +158,7 @@ TEST_CASE("a container of version 2: mask, quota and memory limit of the tightes
   CHECK_THAT(text, Catch::Contains("8 cores, 16 logical CPUs with SMT"));
   CHECK_THAT(text, Catch::Contains("8 of 16 logical CPUs allowed"));
   CHECK_THAT(text, Catch::Contains("quota of 2.50"));
-  CHECK_THAT(text, Catch::Contains("container limit 2.0 GiB"));
+  CHECK_THAT(text, Catch::Contains("container limit 2.15 GB"));
   CHECK_THAT(text, Catch::Contains("2 for decode, 2 for prefill (capped by the CPU quota)"));
 }
 

@@ -67,6 +67,5 @@ TEST_CASE("blocks may lie at any address") {
     format.dequantize(blocks.data(), expected.data(), n);
     format.dequantize(shifted.data() + 1, out.data(), n);
     CHECK(out == expected);
-    CHECK(format.finite(shifted.data() + 1, n));
   }
 }

@@ -1,40 +1,10 @@
 // Counts the heap allocations of this executable: after create(), a sampler makes none.
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
 #include "core/sampling/philox.h"
 #include "core/sampling/sampler.h"
-
-namespace {
-size_t allocations = 0;
-
-void* counted(size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-void* operator new(size_t bytes) {
-  return counted(bytes);
-}
-void* operator new[](size_t bytes) {
-  return counted(bytes);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, size_t) noexcept {
-  std::free(memory);
-}
+#include "tests/support/allocation_watch.h"
 
 namespace dunlin {
 namespace {
@@ -53,37 +23,37 @@ SamplingParams every_stage() {
   return params;
 }
 
-size_t allocations_of(const SamplingParams& params) {
+int64_t allocations_of(const SamplingParams& params) {
   Sampler sampler = Sampler::create(params, {kVocab, kVocab - 10, 300}).value();
   std::vector<float> logits(kVocab);
-  const size_t before = allocations;
+  const int64_t before = test::n_allocations();
   for (uint64_t step = 0; step < 400; ++step) {
     for (size_t i = 0; i < logits.size(); ++i) logits[i] = float(10.0 * uniform_draw(step, i));
     const auto token = sampler.sample(logits, step);
-    if (!token.is_ok()) return size_t(-1);
+    if (!token.is_ok()) return -1;
     sampler.accept(token.value().id);
   }
-  return allocations - before;
+  return test::n_allocations() - before;
 }
 
 TEST_CASE("the counter counts") {
-  const size_t before = allocations;
+  const int64_t before = test::n_allocations();
   std::vector<int> some(100);
-  CHECK(allocations - before == 1);
+  CHECK(test::n_allocations() - before == 1);
 }
 
 TEST_CASE("what a device must know is told without allocation") {
   SamplingParams params;
   params.presence_penalty = 0.5f;
   Sampler sampler = Sampler::create(params, {kVocab, kVocab, 300}).value();
-  const size_t before = allocations;
+  const int64_t before = test::n_allocations();
   size_t n_counts = 0;
   for (uint64_t step = 0; step < 400; ++step) {
     sampler.accept(int32_t(uniform_draw(4, step) * 100));
     for (const bool behind_unknown : {false, true})
       n_counts += sampler.choice_for_device(step, behind_unknown).window.size();
   }
-  CHECK(allocations == before);
+  CHECK(test::n_allocations() == before);
   CHECK(n_counts > 400);
 }
 

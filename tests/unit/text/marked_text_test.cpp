@@ -9,7 +9,7 @@ namespace {
 using Ids = std::vector<int32_t>;
 
 Ids encode_marked(const Tokenizer& tokenizer, const std::vector<TextSegment>& segments) {
-  auto ids = tokenizer.encode_marked(segments, /*add_special=*/false);
+  auto ids = tokenizer.encode_marked(segments, /*add_bos=*/false);
   REQUIRE(ids.is_ok());
   return std::move(*ids);
 }

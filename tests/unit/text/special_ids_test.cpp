@@ -22,6 +22,11 @@ TEST_CASE("BOS and EOS are added as the model wants, BOS never twice") {
   CHECK(encode(*tokenizer, "", {}) == Ids{bos, eos});
   CHECK(encode(*tokenizer, "", kPlain).empty());
   CHECK(encode(*tokenizer, "<s>a", {.add_special = true, .parse_special = true}) == Ids{bos, 'a', eos});
+  // A prompt has no EOS: the model is to go on.
+  CHECK(encode(*tokenizer, "a", {.is_prompt = true}) == Ids{bos, 'a'});
+  CHECK(encode(*tokenizer, "a", {.add_special = false, .is_prompt = true}) == Ids{'a'});
+  CHECK(*tokenizer->encode_marked(std::vector<TextSegment>{{"a", true}}) == Ids{bos, 'a'});
+  CHECK(*tokenizer->encode_marked(std::vector<TextSegment>{{"<s>", true}, {"a", false}}) == Ids{bos, 'a'});
   CHECK(tokenizer->adds_bos());
   CHECK(tokenizer->adds_eos());
 }

@@ -4,10 +4,12 @@
 #include <memory>
 #include <string>
 
+#include "../exit_code.h"
 #include "../interrupt.h"
 #include "../model_options.h"
 #include "../sampling_options.h"
 #include "../terminal.h"
+#include "../text_io.h"
 #include "commands.h"
 
 namespace dunlin::cli {
@@ -22,7 +24,7 @@ struct ChatFlags {
 
 bool read_message(std::string& message) {
   if (stdin_is_terminal()) std::cerr << "> " << std::flush;
-  return bool(std::getline(std::cin, message));
+  return read_stdin_line(message);
 }
 
 void chat(ChatFlags& flags) {
@@ -31,16 +33,19 @@ void chat(ChatFlags& flags) {
   Session session(engine);
   if (!flags.system.empty()) session.set_system(flags.system);
   session.set_template_variables(flags.template_variables);
-  if (stdin_is_terminal()) std::cerr << "/bye or Ctrl-D ends the chat, Ctrl-C an answer\n";
+  const bool on_terminal = stdin_is_terminal();
+  if (on_terminal) std::cerr << "/bye or Ctrl-D ends the chat, Ctrl-C an answer\n";
   const auto print = [](std::string_view piece) {
     std::cout << piece << std::flush;
     return !was_interrupted();
   };
   for (std::string message; read_message(message) && message != "/bye";) {
     if (message.empty()) continue;
-    clear_interrupt();
+    if (on_terminal) clear_interrupt();
     session.chat(message, print, flags.sampling.resolve());
     std::cout << std::endl;
+    if (was_interrupted() && !on_terminal) throw Interrupted();
+    clear_interrupt();
   }
 }
 

@@ -13,6 +13,7 @@
 #include "../json_text.h"
 #include "../model_options.h"
 #include "../terminal.h"
+#include "../text_io.h"
 #include "commands.h"
 
 namespace dunlin::cli {
@@ -72,15 +73,6 @@ void score_window(Engine& engine, const std::vector<int32_t>& tokens, Window& to
   total.n += window.n;
 }
 
-std::string read_file(const std::string& path) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) throw UsageError("cannot read text file '" + path + "'; check its name");
-  std::string text;
-  char buffer[1 << 16];
-  for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, file.get())) > 0;) text.append(buffer, n);
-  return text;
-}
-
 void print_result(const Window& total, size_t n_windows, const std::string& format) {
   const double mean = total.sum / double(total.n);
   const double variance = total.sum_of_squares / double(total.n) - mean * mean;
@@ -93,13 +85,12 @@ void print_result(const Window& total, size_t n_windows, const std::string& form
 }
 
 void ppl(PplFlags& flags) {
-  const std::string text = read_file(flags.file);
+  const std::string text = read_text_file(flags.file, "text");
   if (flags.model.n_ctx == 0) flags.model.n_ctx = kDefaultWindow;
   if (flags.model.n_ctx < 4) throw UsageError("-c is too small: a window needs at least 4 tokens");
   const Model model = open_model(flags.model);
   const std::vector<int32_t> tokens = model.tokenize(text);
-  // BOS, if the model adds one, is what an empty text gives.
-  const std::vector<int32_t> empty = model.tokenize("");
+  const Json tokenizer = parse_json(model.describe_json())["tokenizer"];
   const auto n = size_t(flags.model.n_ctx);
   size_t n_windows = tokens.size() / n;
   if (n_windows == 0)
@@ -111,7 +102,7 @@ void ppl(PplFlags& flags) {
   Window total;
   for (size_t w = 0; w < n_windows; ++w) {
     std::vector<int32_t> window(tokens.begin() + ptrdiff_t(w * n), tokens.begin() + ptrdiff_t((w + 1) * n));
-    if (!empty.empty()) window[0] = empty[0];
+    if (tokenizer["adds_bos"].get<bool>()) window[0] = tokenizer["bos"].get<int32_t>();
     score_window(engine, window, total);
     progress.update(w + 1, n_windows, 1, "windows");
     if (was_interrupted()) throw Interrupted();

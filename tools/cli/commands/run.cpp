@@ -8,6 +8,7 @@
 #include "../model_options.h"
 #include "../sampling_options.h"
 #include "../terminal.h"
+#include "../text_io.h"
 #include "commands.h"
 
 namespace dunlin::cli {
@@ -26,15 +27,7 @@ struct RunFlags {
 };
 
 std::string read_prompt(RunFlags& flags) {
-  if (!flags.prompt_file.empty()) {
-    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(flags.prompt_file.c_str(), "rb"),
-                                                     std::fclose);
-    if (!file) throw UsageError("cannot read prompt file '" + flags.prompt_file + "'; check its name");
-    std::string text;
-    char buffer[4096];
-    for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, file.get())) > 0;) text.append(buffer, n);
-    return text;
-  }
+  if (!flags.prompt_file.empty()) return read_text_file(flags.prompt_file, "prompt");
   if (!flags.prompt.empty()) return flags.prompt;
   if (flags.model.path.empty()) {
     if (flags.sampling.options.max_tokens < 0) flags.sampling.options.max_tokens = kTaleTokens;

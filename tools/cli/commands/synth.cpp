@@ -5,6 +5,7 @@
 #include "../exit_code.h"
 #include "../terminal.h"
 #include "commands.h"
+#include "tools/shapes/model_shape.h"
 #include "tools/synth/synth.h"
 
 namespace dunlin::cli {
@@ -24,8 +25,7 @@ void synth(const SynthOptions& options) {
 void add_synth_command(CLI::App& app) {
   const auto options = std::make_shared<SynthOptions>();
   CLI::App* command = app.add_subcommand("synth", "write a model of random weights in a real model's shape");
-  command->add_option("--shape", options->shape, "qwen2.5-0.5b|1.5b|7b|32b, llama3.2-1b, llama3.1-8b")
-      ->required();
+  command->add_option("--shape", options->shape, shape_names())->required();
   command->add_option("--type", options->type, "type mix: f16, q8_0, q4_0, q4_k_m, q5_k_m, q6_k")
       ->capture_default_str();
   command->add_option("--layers", options->n_layer, "fewer layers than the real model");

@@ -4,7 +4,7 @@
 
 #include "../json_text.h"
 #include "../model_options.h"
-#include "../terminal.h"
+#include "../text_io.h"
 #include "commands.h"
 
 namespace dunlin::cli {

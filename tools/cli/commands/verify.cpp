@@ -1,4 +1,5 @@
-// verify: every node of the model on a device against the reference.
+// verify: every node of the model on a device against the reference. No engine is made, so of the engine's
+// flags there is --device alone.
 #include <iostream>
 #include <memory>
 
@@ -23,10 +24,6 @@ std::string describe(const Json& error) {
 }
 
 void verify(const VerifyFlags& flags) {
-  if (flags.model.n_gpu_layers != "auto" || flags.model.require_gpu)
-    throw UsageError(
-        "verify runs the whole model on one device, which --device names; leave out -ngl and "
-        "--require-gpu");
   const Model model = open_model(flags.model);
   const std::string device = flags.model.device == "auto" ? "cpu" : flags.model.device;
   const std::string text = model.verify_json(device, model.tokenize(flags.prompt));
@@ -49,7 +46,7 @@ void add_verify_command(CLI::App& app) {
   const auto flags = std::make_shared<VerifyFlags>();
   CLI::App* command = app.add_subcommand("verify", "compare a device with the reference, node by node");
   add_model_file_flags(*command, flags->model);
-  add_engine_flags(*command, flags->model);
+  add_device_flag(*command, flags->model);
   command->add_option("-p,--prompt", flags->prompt, "the text to run")->capture_default_str();
   command->add_option("-o,--output", flags->format, "md or json")->check(CLI::IsMember({"md", "json"}));
   command->callback([flags] { verify(*flags); });

@@ -1,8 +1,9 @@
-// The shapes of real models, for synthetic ones.
+// The shapes of real models, for synthetic ones and for measuring single ops.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace dunlin {
@@ -19,6 +20,6 @@ struct ModelShape {
 
 std::optional<ModelShape> find_shape(std::string_view name);
 // Every shape's name with ", " between them.
-const char* shape_names();
+std::string shape_names();
 
 }  // namespace dunlin

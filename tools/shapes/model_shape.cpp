@@ -1,4 +1,4 @@
-#include "tools/synth/shapes.h"
+#include "tools/shapes/model_shape.h"
 
 namespace dunlin {
 namespace {
@@ -20,8 +20,10 @@ std::optional<ModelShape> find_shape(std::string_view name) {
   return std::nullopt;
 }
 
-const char* shape_names() {
-  return "qwen2.5-0.5b, qwen2.5-1.5b, qwen2.5-7b, qwen2.5-32b, llama3.2-1b, llama3.1-8b";
+std::string shape_names() {
+  std::string names;
+  for (const ModelShape& shape : kShapes) names += (names.empty() ? "" : ", ") + std::string(shape.name);
+  return names;
 }
 
 }  // namespace dunlin
