@@ -40,6 +40,10 @@ const char* activation_layout_name(ActivationLayout layout) {
   return "unknown";
 }
 
+int64_t activation_block(ActivationLayout layout) {
+  return layout == ActivationLayout::kA256 ? 256 : layout == ActivationLayout::kA32 ? 32 : 1;
+}
+
 int64_t activation_row_bytes(ActivationLayout layout, int64_t k) {
   switch (layout) {
     case ActivationLayout::kF32:

@@ -49,6 +49,9 @@ static_assert(sizeof(A32Block) == 48);
 ActivationLayout activation_layout(DType weight);
 const char* activation_layout_name(ActivationLayout layout);
 
+// Values of a block.
+int64_t activation_block(ActivationLayout layout);
+
 // Bytes of one token. k: a multiple of the layout's block (256, 32, 1).
 int64_t activation_row_bytes(ActivationLayout layout, int64_t k);
 inline int64_t activation_bytes(ActivationLayout layout, int64_t m, int64_t k) {

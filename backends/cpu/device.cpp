@@ -41,7 +41,7 @@ class CpuDevice final : public Device {
       return Status::unsupported("weight '", source.name, "' ", dtype_name(source.tensor.type),
                                  shape.to_string(), " has no packed form on ", info_.id,
                                  "; convert the model to another type");
-    return CpuWeight::create(source, isa_.linear->layout, *prefill_team(), pack_cache_.get());
+    return CpuWeight::create(source, isa_.linear->layout, *prefill_team(), weight_memory_, pack_cache_.get());
   }
   Status finish_uploads() override {
     if (pack_cache_) pack_cache_->save(*prefill_team());
@@ -64,7 +64,8 @@ class CpuDevice final : public Device {
   DeviceInfo info_;
   Isa isa_;
   std::vector<std::unique_ptr<ThreadTeam>> teams_;  // decode; prefill, if its count differs
-  std::unique_ptr<PackCache> pack_cache_;           // null: none is wanted
+  WeightMemory weight_memory_;
+  std::unique_ptr<PackCache> pack_cache_;  // null: none is wanted
 };
 
 Result<std::unique_ptr<ThreadTeam>> make_team(int n_threads, const Topology& topology,

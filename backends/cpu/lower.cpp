@@ -176,7 +176,7 @@ const uint8_t* Lowering::activations(ValueId x, DType weight) {
     row_phase(kind_of(x))
         .append(str_cat("quantize_", activation_layout_name(layout)),
                 QuantizeStep{source, select_quantize(*isa_.linear, layout)->run, q.data,
-                             activation_row_bytes(layout, source.width)});
+                             activation_row_bytes(layout, source.width), activation_block(layout)});
   }
   return q.data;
 }

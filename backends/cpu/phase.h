@@ -22,7 +22,7 @@ class Phase {
  public:
   virtual ~Phase() = default;
   // Before the threads start on a step; one thread.
-  virtual void begin_step() {}
+  virtual void begin_step(const StepInputs&, int /*n_threads*/) {}
   // False if this step has nothing to do here; all threads get the same answer, and no barrier follows.
   virtual bool applies(const StepInputs&) const { return true; }
   virtual void run(const StepInputs& step, const ThreadSlot& thread) = 0;

@@ -57,7 +57,7 @@ ThreadTeam& CpuPlan::team_for(const StepInputs& step) const {
 
 Status CpuPlan::start(const StepInputs& step) {
   ThreadTeam& team = team_for(step);
-  for (const auto& phase : lowered_.phases) phase->begin_step();
+  for (const auto& phase : lowered_.phases) phase->begin_step(step, team.n_threads());
   if (!observer_) {
     run_phases(team, step, 0, lowered_.phases.size(), kNothing);
     return Status::ok();
@@ -90,7 +90,8 @@ void CpuPlan::run_phases(ThreadTeam& team, const StepInputs& step, size_t begin,
 
 int64_t CpuPlan::time_step(const StepInputs& step, std::vector<int64_t>* ends) {
   const size_t n_phases = lowered_.phases.size();
-  for (const auto& phase : lowered_.phases) phase->begin_step();
+  const int n_threads = team_for(step).n_threads();
+  for (const auto& phase : lowered_.phases) phase->begin_step(step, n_threads);
   const int64_t begin = monotonic_ns();
   if (ends == nullptr) {
     run_phases(team_for(step), step, 0, n_phases, kNothing);

@@ -5,6 +5,7 @@
 
 #include "core/base/checksum.h"
 #include "core/quant/format.h"
+#include "platforms/memory.h"
 #include "platforms/work_split.h"
 
 namespace dunlin::cpu {
@@ -103,7 +104,8 @@ uint64_t CpuWeight::bytes_for(const WeightSource& source, WeightLayout layout) {
 }
 
 Result<std::unique_ptr<DeviceWeight>> CpuWeight::create(const WeightSource& source, WeightLayout layout,
-                                                        ThreadTeam& team, PackCache* cache) {
+                                                        ThreadTeam& team, WeightMemory& memory,
+                                                        PackCache* cache) {
   auto weight = std::make_unique<CpuWeight>();
   const Shape& shape = source.tensor.shape;
   weight->packed_ = {source.tensor.type, layout, shape.n_rows(), shape.row_elements(), nullptr};
@@ -119,13 +121,13 @@ Result<std::unique_ptr<DeviceWeight>> CpuWeight::create(const WeightSource& sour
     matrix = cache->find(key, bytes, team);
   }
   if (matrix.empty()) {
-    auto block = LargeBlock::allocate(bytes, HugePages::kAdvise);
-    if (!block.is_ok()) return block.status().with_context(str_cat("weight '", source.name, "'"));
-    weight->block_ = std::move(block).value();
-    uint8_t* data = weight->block_.data();
+    auto allocated = memory.allocate(bytes);
+    if (!allocated.is_ok()) return allocated.status().with_context(str_cat("weight '", source.name, "'"));
+    weight->memory_ = std::move(allocated).value();
+    uint8_t* data = weight->memory_.get();
     DUNLIN_RETURN_IF_ERROR(source.for_linear ? pack_with_team(source, weight->packed_, data, team)
                                              : copy_with_team(source, data, team));
-    matrix = weight->block_.bytes();
+    matrix = {data, bytes};
   }
   weight->matrix_bytes_ = matrix.size();
   (source.for_linear ? weight->packed_.data : weight->rows_) = matrix.data();

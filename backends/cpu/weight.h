@@ -3,13 +3,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "backends/cpu/pack.h"
 #include "backends/cpu/pack_cache.h"
+#include "backends/cpu/weight_memory.h"
 #include "core/device/device.h"
-#include "platforms/memory.h"
 #include "platforms/thread_team.h"
 
 namespace dunlin::cpu {
@@ -19,7 +20,8 @@ class CpuWeight final : public DeviceWeight {
   // Reads and packs (or only reads) with the whole team, slice by slice. With a cache, a weight that is in it
   // is used where it lies there; cache may be null and must outlive the weight.
   static Result<std::unique_ptr<DeviceWeight>> create(const WeightSource& source, WeightLayout layout,
-                                                      ThreadTeam& team, PackCache* cache);
+                                                      ThreadTeam& team, WeightMemory& memory,
+                                                      PackCache* cache);
   // Bytes that create() will keep.
   static uint64_t bytes_for(const WeightSource& source, WeightLayout layout);
 
@@ -30,7 +32,7 @@ class CpuWeight final : public DeviceWeight {
   void embedding_row(int64_t row, float* out) const;         // tables
 
  private:
-  LargeBlock block_;  // empty where the cache's bytes are used
+  std::shared_ptr<uint8_t> memory_;  // null where the cache's bytes are used
   uint64_t matrix_bytes_ = 0;
   PackedMatrix packed_;
   const uint8_t* rows_ = nullptr;  // rows in the file's order, if this table is not packed

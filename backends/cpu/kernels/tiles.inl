@@ -55,6 +55,23 @@ DUNLIN_INLINE void prefetch_part(const typename F::Block* w, int part) {
   }
 }
 
+// A long row's activations leave the L1 cache while its panel's weights pass through, and reading them again
+// from L2 is a second stream for the hardware's prefetcher, which then follows the weights less far. So one
+// token asks for the activations of the next block while it computes on this one. Zen 4, one core, K = 8960,
+// GB/s of weights: Q6_K 27.2 without, 31.2 with; Q4_K 27.2 and 27.8; two cores at 58 GB/s: Q6_K 84 to 96 % of
+// it, Q4_K 79 to 92 %. For K = 1536, which stays in L1, nothing changes.
+template <class F, int T>
+DUNLIN_INLINE void prefetch_next_activations(const A256Block* block) {
+  if constexpr (T == 1) {
+    constexpr int kLineBytes = 64, kIntoL1 = 3;
+    constexpr int kCentersLine = int(__builtin_offsetof(A256Block, centers)) / kLineBytes;
+    const auto* next = reinterpret_cast<const uint8_t*>(block + 1);
+    DUNLIN_UNROLL(8)
+    for (int line = 0; line < int(sizeof(A256Block)) / kLineBytes; ++line)
+      if (F::kCentered || line != kCentersLine) __builtin_prefetch(next + line * kLineBytes, 0, kIntoL1);
+  }
+}
+
 #include "backends/cpu/kernels/token_pairs.inl"
 #include "backends/cpu/kernels/unpacked_tile.inl"
 
@@ -79,6 +96,7 @@ struct TileA256 {
       for (int r = 0; r < R; ++r) w[r] = block_of<F>(rows[r].panel, b);
       DUNLIN_UNROLL(16)
       for (int t = 0; t < T; ++t) a[t] = reinterpret_cast<const A256Block*>(tokens[t]) + b;
+      prefetch_next_activations<F, T>(a[0]);
       Sum s[R][T];
       if constexpr (V::kTokenPairs && R == 1 && T > 1) {
         const auto start_of = [](const A256Block& block, int sub) { return start(block, sub); };

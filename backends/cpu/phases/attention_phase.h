@@ -30,7 +30,7 @@ struct AttentionJob {
 class AttentionPhase final : public Phase {
  public:
   explicit AttentionPhase(const AttentionJob& job) : job_(job) {}
-  void begin_step() override { units_.reset(); }
+  void begin_step(const StepInputs&, int) override { units_.reset(); }
   void run(const StepInputs& step, const ThreadSlot& thread) override;
   PhaseReport report() const override { return {job_.name, str_cat(job_.kernels->isa, "/attention"), 0}; }
   PhaseTime describe(const StepInputs& step) const override;

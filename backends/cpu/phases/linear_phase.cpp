@@ -5,11 +5,12 @@
 namespace dunlin::cpu {
 namespace {
 
-constexpr int64_t kChunkBytes =
-    96 * 1024;  // of weights: long enough for the prefetcher, short against a phase
-constexpr double kTailShare = 0.15;
-// Kernels work on pairs of panels: a chunk never splits a pair.
-constexpr int64_t kPairPanels = 2;
+// How threads share panels. Up to kFewRows memory is the limit: pieces are pairs of panels, which kernels
+// work on, and two pairs are left to a share's owner, since another's new stream takes half a microsecond to
+// begin. For more rows a piece is at least as many panels as read the activations at once.
+constexpr int64_t kFewRows = 8;
+constexpr int64_t kPairPanels = 2, kKeptPanels = 4;
+constexpr int64_t kBlockPanels = 4;
 
 int64_t job_bytes(const LinearJob& job) {
   const auto bytes = [](const PackedMatrix& m) {
@@ -23,31 +24,39 @@ int64_t job_bytes(const LinearJob& job) {
 LinearPhase::LinearPhase(std::string name, RowKind kind, const LinearTable& table,
                          std::vector<LinearJob> jobs)
     : name_(std::move(name)), kind_(kind), table_(table), jobs_(std::move(jobs)) {
-  int64_t bytes = 0;
-  for (const LinearJob& job : jobs_) {
-    n_panels_ += panel_count(job.weight.n);
-    bytes += job_bytes(job);
+  for (const LinearJob& job : jobs_) n_panels_ += panel_count(job.weight.n);
+}
+
+void LinearPhase::begin_step(const StepInputs& step, int n_threads) {
+  const int64_t n_rows = n_rows_of(step, kind_);
+  if (n_rows <= kFewRows) {
+    shares_.reset(n_panels_, n_threads, kPairPanels, kKeptPanels);
+  } else {
+    shares_.reset(n_panels_, n_threads, kBlockPanels);
   }
-  chunk_ = std::max(kPairPanels,
-                    kChunkBytes / std::max<int64_t>(1, bytes / n_panels_) / kPairPanels * kPairPanels);
+  if (n_rows == kernel_rows_) return;
+  kernel_rows_ = n_rows;
+  kernels_.clear();
+  for (const LinearJob& job : jobs_)
+    kernels_.push_back(select_linear(table_, job.op, job.weight.type, n_rows));
 }
 
 void LinearPhase::run(const StepInputs& step, const ThreadSlot& thread) {
   const int64_t n_rows = n_rows_of(step, kind_);
-  split_with_tail(n_panels_, chunk_, kTailShare, tail_, thread.index, thread.count,
-                  [&](int64_t begin, int64_t end) { run_panels(begin, end, n_rows); });
+  for (IndexRange piece = shares_.take(thread.index); !piece.empty(); piece = shares_.take(thread.index))
+    run_panels(piece, n_rows);
 }
 
-void LinearPhase::run_panels(int64_t begin, int64_t end, int64_t n_rows) const {
+void LinearPhase::run_panels(IndexRange piece, int64_t n_rows) const {
   int64_t first = 0;  // panel of the phase at which this job starts
-  for (const LinearJob& job : jobs_) {
+  for (size_t j = 0; j < jobs_.size(); ++j) {
+    const LinearJob& job = jobs_[j];
     const int64_t count = panel_count(job.weight.n);
-    const int64_t from = std::max(begin, first) - first;
-    const int64_t to = std::min(end, first + count) - first;
+    const int64_t from = std::max(piece.begin, first) - first;
+    const int64_t to = std::min(piece.end, first + count) - first;
     first += count;
     if (from >= to) continue;
-    const LinearKernel* kernel = select_linear(table_, job.op, job.weight.type, n_rows);
-    kernel->run({job.weight, job.up, job.activations, 0, n_rows, from, to, job.epilogue});
+    kernels_[j]->run({job.weight, job.up, job.activations, 0, n_rows, from, to, job.epilogue});
   }
 }
 

@@ -1,5 +1,5 @@
 // LinearPhase: the matrix products that read one activation, q, k and v at once or gate and up in one.
-// Threads share the panels of all jobs: a fixed share each, and a tail for whoever is early.
+// Threads share the panels of all jobs.
 #pragma once
 
 #include <string>
@@ -24,22 +24,24 @@ class LinearPhase final : public Phase {
  public:
   LinearPhase(std::string name, RowKind kind, const LinearTable& table, std::vector<LinearJob> jobs);
 
-  void begin_step() override { tail_.reset(); }
+  void begin_step(const StepInputs& step, int n_threads) override;
   bool applies(const StepInputs& step) const override { return n_rows_of(step, kind_) > 0; }
   void run(const StepInputs& step, const ThreadSlot& thread) override;
   PhaseReport report() const override;
   PhaseTime describe(const StepInputs& step) const override;
 
  private:
-  void run_panels(int64_t begin, int64_t end, int64_t n_rows) const;
+  void run_panels(IndexRange piece, int64_t n_rows) const;
 
   std::string name_;
   RowKind kind_;
   const LinearTable& table_;
   std::vector<LinearJob> jobs_;
   int64_t n_panels_ = 0;  // of all jobs
-  int64_t chunk_ = 2;     // panels that are dealt out at a time
-  TailCounter tail_;
+  WorkShares shares_;
+  // Of each job, for kernel_rows_ rows: looked up once, not for every piece.
+  std::vector<const LinearKernel*> kernels_;
+  int64_t kernel_rows_ = 0;
 };
 
 }  // namespace dunlin::cpu

@@ -58,6 +58,13 @@ struct RunRow {
   }
 };
 
+void quantize_share(const QuantizeStep& s, const ThreadSlot& thread) {
+  const IndexRange share = static_share(s.x.width, thread.index, thread.count, s.block);
+  if (share.empty()) return;
+  const int64_t block_bytes = s.row_bytes / (s.x.width / s.block);
+  s.run({s.x.data + share.begin, s.x.width, share.size(), s.out + share.begin / s.block * block_bytes, 0, 1});
+}
+
 }  // namespace
 
 void RowPhase::append(const std::string& name, RowStep step) {
@@ -65,7 +72,13 @@ void RowPhase::append(const std::string& name, RowStep step) {
   names_ += (names_.empty() ? "" : "+") + name;
 }
 
+const QuantizeStep* RowPhase::only_quantizes() const {
+  return steps_.size() == 1 ? std::get_if<QuantizeStep>(&steps_.front()) : nullptr;
+}
+
 void RowPhase::run(const StepInputs& step, const ThreadSlot& thread) {
+  if (const QuantizeStep* s = only_quantizes(); s != nullptr && n_rows_of(step, kind_) == 1)
+    return quantize_share(*s, thread);
   const IndexRange rows = static_share(n_rows_of(step, kind_), thread.index, thread.count);
   for (int64_t r = rows.begin; r < rows.end; ++r) {
     const RunRow run_row{kernels_, step, r};

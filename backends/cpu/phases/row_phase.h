@@ -64,6 +64,7 @@ struct QuantizeStep {
   QuantizeFn run;
   uint8_t* out;  // rows of row_bytes
   int64_t row_bytes;
+  int64_t block;  // values that are quantized together
 };
 
 using RowStep = std::variant<EmbedStep, GatherStep, NormStep, AddStep, GluStep, CopyStep, RotationStep,
@@ -80,6 +81,10 @@ class RowPhase final : public Phase {
   PhaseReport report() const override { return {names_, str_cat(kernels_.isa, "/rows"), 0}; }
 
  private:
+  // Where all that is to be done is to quantize one row, which other threads may have made: the threads share
+  // its blocks.
+  const QuantizeStep* only_quantizes() const;
+
   RowKind kind_;
   const VectorKernelTable& kernels_;
   std::vector<RowStep> steps_;
