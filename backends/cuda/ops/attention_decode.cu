@@ -172,7 +172,7 @@ struct Decode {
         if (!active) return;
 #pragma unroll
         for (int e = 0; e < kPer; e += 2) {
-          const __half2 h = __floats2half2_rn(x.v[half][e], x.v[half][e + 1]);
+          const __half2 h = __halves2half2(saturated_half(x.v[half][e]), saturated_half(x.v[half][e + 1]));
           *reinterpret_cast<__half2*>(to + 2 * (d + e)) = h;
           *reinterpret_cast<__half2*>(shared.fresh.rows[which] + 2 * (d + e)) = h;
         }
@@ -194,7 +194,7 @@ struct Decode {
           shared.fresh.rows[which][d + e] = uint8_t(code);
         }
         if (d % kKvScaleGroup == 0) {
-          const __half rounded = __float2half_rn(scale);
+          const __half rounded = saturated_half(scale);
           const int at = d / kKvScaleGroup * 2;
           *reinterpret_cast<__half*>(shared.fresh.scales[which] + at) = rounded;
           *reinterpret_cast<__half*>(block + Rows::kScalesAt +

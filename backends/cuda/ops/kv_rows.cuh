@@ -110,7 +110,7 @@ __device__ __forceinline__ void store_kv_row(KvFormat format, int head_dim, cons
     // roundf: half away from zero, as the file codec.
     const float code = fminf(fmaxf(roundf(v * inverse), -127.0f), 127.0f);
     if (inside) reinterpret_cast<int8_t*>(at)[d0 + lane] = int8_t(code);
-    if (lane == 0) scales[d0 / 32] = __float2half_rn(scale);
+    if (lane == 0) scales[d0 / 32] = saturated_half(scale);
   }
 }
 
