@@ -202,7 +202,7 @@ Result<LoweredPlan> Lowering::run() {
     if (!can_lower(graph_, graph_.nodes[n], &why))
       return Status::unsupported("node '", graph_.nodes[n].name, "': ", why, " (CUDA)");
     if (!fusions_.skipped[n]) DUNLIN_RETURN_IF_ERROR(lower_node(n));
-    if (options_.observed) plan_.last_launch_of_node.push_back(int32_t(plan_.general.size()) - 1);
+    if (options_.observed) plan_.last_launch_of_node.push_back(int32_t(general_list().size()) - 1);
   }
   for (int slot = 0; slot < StepBuffer::kSlots; ++slot) {
     const auto begin = [&](bool samples) {
@@ -218,9 +218,7 @@ Result<LoweredPlan> Lowering::run() {
     DUNLIN_RETURN_IF_ERROR(lower_argmax());
     DUNLIN_RETURN_IF_ERROR(lower_sampling());
   }
-  // A step of one row decodes; there is nothing else to be general about. An observed one runs `general` node
-  // by node, as last_launch_of_node counts it.
-  if (single_row() && !options_.observed) plan_.general = plan_.decode;
+  plan_.general = general_list();
   DUNLIN_RETURN_IF_ERROR(context_.synchronize("preparing a plan"));
   return std::move(plan_);
 }

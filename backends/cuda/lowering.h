@@ -101,6 +101,8 @@ class Lowering {
   RowKey row_key(const Node& linear) const;
   // What the maker of the value shall leave for its readers; at most one kind.
   RowEmission emission_of(ValueId value);
+  // What runs where not every sequence has one row. Of a plan for one row: what decodes.
+  const std::vector<Launch>& general_list() const { return single_row() ? plan_.decode : plan_.general; }
   bool single_row() const { return graph_.capacity.n_rows == 1 && graph_.capacity.n_logit_rows == 1; }
 
   // In both lists.

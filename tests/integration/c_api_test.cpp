@@ -153,6 +153,7 @@ TEST_CASE("the pack cache is off unless asked for, and a model in memory has non
   const dunlin::Model model(bytes.data(), bytes.size(), "no-such-folder/in-memory");
   std::string said;
   dunlin_engine_options options = dunlin::engine_options();
+  options.device = "cpu";
   options.n_ctx = 64;
   options.pack_cache = 1;
   options.log = [](void* user_data, int32_t, const char* message) {

@@ -88,7 +88,7 @@ class HeadModel {
         source_in_memory({DType::kF32,
                           shape,
                           {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)}});
-    (source.name == "embed" ? source.for_embedding : source.for_linear) = true;
+    source.for_embedding = source.name == "embed", source.for_linear = source.name == "head";
     auto weight = device.upload(source);
     INFO((weight.is_ok() ? "" : weight.message()));
     REQUIRE(weight.is_ok());
