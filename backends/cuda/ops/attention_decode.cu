@@ -20,12 +20,12 @@
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/attention_columns.cuh"
 #include "backends/cuda/ops/emit_row.cuh"
+#include "backends/cuda/ops/log2e.cuh"
 #include "backends/cuda/ops/range_merge.cuh"
 
 namespace dunlin::cuda {
 namespace {
 
-constexpr float kLog2E = 1.4426950408889634f;
 constexpr int kThreads = 32 * kDecodeWarps;
 constexpr int kThreadsPerHead = 16;
 constexpr int kHeadsAtATime = kThreads / kThreadsPerHead;

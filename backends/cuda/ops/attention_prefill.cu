@@ -3,11 +3,11 @@
 // without a tensor-core kernel.
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/attention_tile.cuh"
+#include "backends/cuda/ops/log2e.cuh"
 
 namespace dunlin::cuda {
 namespace {
 
-constexpr float kLog2E = 1.4426950408889634f;
 constexpr int kMaxHeadDim = 256;
 
 __device__ __forceinline__ const int32_t* block_table_of(const AttentionParams& p, int32_t sequence) {
