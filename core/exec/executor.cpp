@@ -6,6 +6,7 @@
 #include "core/exec/memory_need.h"
 #include "core/exec/pack_cache_place.h"
 #include "core/graph/op_info.h"
+#include "platforms/topology.h"
 
 namespace dunlin {
 namespace {
@@ -71,12 +72,25 @@ Status open_with_pack_cache(const ModelFiles& files, const Registry& registry, c
   return Status::ok();
 }
 
+// More threads than CPUs take turns, and every phase waits for the last of them: four on two cores decode a
+// third slower than two.
+int32_t at_most_usable(int32_t n_threads, const char* option, const Log& log) {
+  const int32_t n_cpus = n_usable_cpus(detect_topology());
+  if (n_threads <= n_cpus) return n_threads;
+  log.warning(option, " is ", n_threads, ", and ", n_cpus, " CPUs are usable: ", n_cpus,
+              " threads do the work");
+  return n_cpus;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Executor>> Executor::create(const ModelFiles& files, const Registry& registry,
                                                    const ExecutorOptions& options, const Log& log,
                                                    const LoadProgress& progress) {
-  const DeviceOptions device_options{options.n_threads, options.n_threads_prefill, log, {}};
+  const DeviceOptions device_options{at_most_usable(options.n_threads, "n_threads", log),
+                                     at_most_usable(options.n_threads_prefill, "n_threads_prefill", log),
+                                     log,
+                                     {}};
   OpenDevices open_devices(registry, device_options);
   const StepNeed step{options.n_ctx, options.n_sequences, options.n_rows, options.n_logit_rows,
                       options.kv_type};

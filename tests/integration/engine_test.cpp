@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "platforms/topology.h"
 #include "tests/support/ahead_device.h"
 #include "tests/support/engines.h"
 
@@ -175,6 +176,22 @@ TEST_CASE("many requests through few places, with eviction") {
   const auto engine = open_engine(model, exact_options_for(3, 64));
   const auto expected = run_all(*open_engine(model, exact_options_for(1)), *model, 20, false);
   for (int round = 0; round < 4; ++round) CHECK(run_all(*engine, *model, 20, true) == expected);
+}
+
+TEST_CASE("no more threads work than there are CPUs") {
+  const auto model = open_model(kFairyGguf);
+  EngineOptions options = options_for(1);
+  options.device = "cpu";
+  const int32_t n_cpus = n_usable_cpus(detect_topology());
+  options.n_threads = n_cpus + 3;
+  std::string said;
+  const Log log([&](LogLevel, std::string_view message) { said += message; });
+  const auto engine = open_engine(model, options, log);
+  CHECK(engine->info().device.n_threads == n_cpus);
+  CHECK(said.find(str_cat("n_threads is ", n_cpus + 3, ", and ", n_cpus, " CPUs are usable")) !=
+        std::string::npos);
+  options.n_threads = 1;
+  CHECK(open_engine(model, options)->info().device.n_threads == 1);
 }
 
 TEST_CASE("two engines on one model do not disturb each other") {

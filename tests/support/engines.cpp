@@ -23,8 +23,9 @@ Registry test_registry() {
   return registry;
 }
 
-std::unique_ptr<Engine> open_engine(std::shared_ptr<const Model> model, const EngineOptions& options) {
-  auto engine = Engine::create(std::move(model), test_registry(), options, Log());
+std::unique_ptr<Engine> open_engine(std::shared_ptr<const Model> model, const EngineOptions& options,
+                                    const Log& log) {
+  auto engine = Engine::create(std::move(model), test_registry(), options, log);
   INFO((engine.is_ok() ? "" : engine.message()));
   REQUIRE(engine.is_ok());
   return std::move(engine).value();

@@ -16,7 +16,8 @@ inline constexpr const char* kFairyDirectory = "tests/data/models/fairy-4m";
 
 // All fail the test on an error.
 std::shared_ptr<const Model> open_model(const std::string& path);
-std::unique_ptr<Engine> open_engine(std::shared_ptr<const Model> model, const EngineOptions& options = {});
+std::unique_ptr<Engine> open_engine(std::shared_ptr<const Model> model, const EngineOptions& options = {},
+                                    const Log& log = Log());
 
 // The backends of this build and support/ahead_device.h.
 Registry test_registry();

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "exit_code.h"
+#include "flag_names.h"
 #include "interrupt.h"
 #include "terminal.h"
 
@@ -20,7 +21,8 @@ enum LogLevel : int32_t { kDebug = 0, kInfo = 1, kWarning = 2 };
 // user_data points to the least level that is shown.
 void log_to_stderr(void* user_data, int32_t level, const char* message) {
   if (level < *static_cast<const int32_t*>(user_data)) return;
-  std::fprintf(stderr, "%s%s\n", level >= kWarning ? "warning: " : "", message);
+  const std::string text = level >= kWarning ? "warning: " + with_flag_names(message) : message;
+  std::fprintf(stderr, "%s\n", text.c_str());
 }
 
 // q8_0 is q8's name among the types of weights.
@@ -72,7 +74,8 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
       ->type_name("N|auto")
       ->capture_default_str();
   app.add_flag("--require-gpu", flags.require_gpu, "fail where a layer would not be on a GPU");
-  app.add_option("-t,--threads", flags.n_threads, "threads (0: one a core)")->check(CLI::Range(0, 1024));
+  app.add_option("-t,--threads", flags.n_threads, "threads (0: one a core; at most the CPUs)")
+      ->check(CLI::Range(0, 1024));
   app.add_option("--threads-batch", flags.n_threads_prefill, "threads for prompts (0: as -t)")
       ->check(CLI::Range(0, 1024));
   app.add_option("-c,--ctx-size", flags.n_ctx, "context in tokens (0: the model's, at most 4096)");

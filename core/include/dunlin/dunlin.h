@@ -124,7 +124,7 @@ enum { DUNLIN_KV_F16 = 0, DUNLIN_KV_Q8_0 = 1, DUNLIN_KV_FP8 = 2 };
 typedef struct dunlin_engine_options {
   uint32_t struct_size;
   const char* device;        /* "auto", "cpu", "cpu:avx2", ...: an id of dunlin_devices_json */
-  int32_t n_threads;         /* 0: the device decides */
+  int32_t n_threads;         /* 0: the device decides; more than there are usable CPUs: as many as these */
   int32_t n_threads_prefill; /* 0: as n_threads */
   int32_t n_ctx;             /* tokens of one sequence; 0: the model's, at most 4096 */
   int32_t n_sequences;       /* 1; served at the same time, more wait */
