@@ -80,9 +80,10 @@ Status with_free_memory(const Context& context, const Status& status) {
   if (status.code() != StatusCode::kResourceExhausted) return status;
   size_t free_bytes = 0, total_bytes = 0;
   (void)context.driver().cuMemGetInfo(&free_bytes, &total_bytes);
-  return Status::exhausted(status.message(), "; ", free_bytes, " of ", total_bytes,
-                           " bytes are free; a smaller context (n_ctx), fewer sequences (n_sequences), an 8-bit KV cache or a "
-                           "smaller model needs less");
+  return Status::exhausted(
+      status.message(), "; ", free_bytes, " of ", total_bytes,
+      " bytes are free; a smaller context (n_ctx), fewer sequences (n_sequences), an 8-bit KV cache or a "
+      "smaller model needs less");
 }
 
 }  // namespace
