@@ -7,15 +7,14 @@
 //   2. The CTA of the last range does the same to the new token's key, puts both into the cache, and keeps
 //      them in shared memory in the cache's form: the warp that meets the position takes them from there.
 //   3. Each warp attends to its tokens; their results are merged in shared memory.
-//   4. If there are more ranges, partial results go to memory, and every CTA of the kv head adds up a share
-//   of
-//      the outputs (ops/range_merge.cuh). Ranges depend on the sequence's own length only, and the order of
-//      the sums on the ranges, so a result does not depend on its neighbours or on the grid.
+//   4. Of several ranges, partial results go to memory, and every CTA of the kv head adds up a share of the
+//      outputs (ops/range_merge.cuh). Ranges depend on the sequence's own length only, and the order of the
+//      sums on the ranges, so a result does not depend on its neighbours or on the grid.
 //
 // Instructions come cold in every layer of a decode step, so code size is latency: what a CTA shares is done
 // once, loops that rarely turn are not unrolled.
 //
-// Grid: (kv heads, any number up to n_splits, rows of the capacity). Block: 256. Dynamic shared memory:
+// Grid: (kv heads, any number up to n_splits, sequences of the capacity). Block: 256. Dynamic shared memory:
 // attn_decode_shared_bytes().
 #include "backends/cuda/device/pdl.cuh"
 #include "backends/cuda/ops/attention_columns.cuh"

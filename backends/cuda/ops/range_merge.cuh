@@ -42,8 +42,8 @@ struct RangeResults {
 struct Meeting {
   static constexpr uint32_t kGone = 0x10000, kArrivedMask = kGone - 1;
 
-  uint32_t*
-      state;  // CTAs that have arrived, and kGone for each group whose warp went; zero when the step begins
+  // CTAs that have arrived, and kGone for each group whose warp went; zero when the step begins.
+  uint32_t* state;
   uint32_t* gone;    // [group], 1: its warp went; zero between launches
   uint32_t n;        // CTAs
   int32_t patience;  // cycles
