@@ -93,7 +93,8 @@ else
 fi
 expect_exit 2 run --kv-type fp16 -p x
 expect_exit 0 run --kv-type q8_0 -n 4 -p x
-"$dunlin" run --device cpu -t 1000 -n 4 -p x 2>&1 | grep -q 'warning: -t is 1000' || fail "-t 1000: no warning"
+said=$("$dunlin" run --device cpu -t 1000 -n 4 -p x 2>&1)
+grep -q 'warning: -t is 1000' <<<"$said" || fail "-t 1000: no warning"
 expect_exit 2 ppl -f no-such-text
 expect_output '^Once upon a time there was' run -n 8 --temp 0
 expect_output '^Once upon a time there was' run --kv-type q8 -n 8 --temp 0
