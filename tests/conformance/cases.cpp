@@ -180,24 +180,6 @@ void add_attention_cases(std::vector<OpCase>& cases) {
   }
 }
 
-// So long that a device may cut a sequence into many parts and put their results together, alone and beside
-// so many others that it may do this otherwise.
-void add_long_attention_cases(std::vector<OpCase>& cases) {
-  constexpr int32_t kMany = 9;
-  std::vector<std::vector<CaseChunk>> steps = rows({150, 150, 1, 150, 150, 150, 150, 150, 1, 150, 1});
-  std::vector<CaseChunk>& all = steps.emplace_back();
-  for (int32_t i = 0; i < kMany; ++i) all.push_back({i, 1});
-  for (const auto& [s, type] : {std::pair<ops::AttentionShape, KvType>{{7, 1, 128, 0}, KvType::kF16},
-                                {{16, 1, 64, 0}, KvType::kQ8_0},
-                                {{4, 2, 128, 900}, KvType::kFp8},
-                                {{8, 8, 64, 0}, KvType::kF16}}) {
-    OpCase& c = cases.emplace_back(attention_case(s, s.head_dim, type));
-    c.name = str_cat("long ", c.name);
-    c.steps = steps;
-    c.context = 1300, c.n_sequences = kMany;
-  }
-}
-
 // Values beyond what F16 holds.
 void add_saturated_case(std::vector<OpCase>& cases) {
   OpCase c;
@@ -228,7 +210,23 @@ std::vector<OpCase> all_cases() {
   add_gelu_cases(cases);
   add_attention_cases(cases);
   add_saturated_case(cases);
-  add_long_attention_cases(cases);
+  return cases;
+}
+
+std::vector<OpCase> long_cases() {
+  std::vector<OpCase> cases;
+  constexpr int32_t kMany = 9;
+  std::vector<std::vector<CaseChunk>> steps = rows({150, 150, 1, 150, 150, 150, 150, 150, 1, 150, 1});
+  std::vector<CaseChunk>& all = steps.emplace_back();
+  for (int32_t i = 0; i < kMany; ++i) all.push_back({i, 1});
+  for (const auto& [s, type] : {std::pair<ops::AttentionShape, KvType>{{7, 1, 128, 0}, KvType::kF16},
+                                {{16, 1, 64, 0}, KvType::kQ8_0},
+                                {{4, 2, 128, 900}, KvType::kFp8},
+                                {{8, 8, 64, 0}, KvType::kF16}}) {
+    OpCase& c = cases.emplace_back(attention_case(s, s.head_dim, type));
+    c.steps = steps;
+    c.context = 1300, c.n_sequences = kMany;
+  }
   return cases;
 }
 

@@ -64,7 +64,6 @@ TEST_CASE("a plan for one row agrees with the reference") {
   const auto reference = open_device(registry, "reference", 1);
   const auto devices = open_devices(registry);
   for (OpCase c : all_cases()) {
-    if (c.name.starts_with("long")) continue;
     // Over a block's border where the case has a cache, over three steps where it has none.
     c.steps.assign(c.name.starts_with("attention") ? 70 : 3, {{0, 1}});
     check_case(c, 1, *reference, devices);
@@ -81,11 +80,17 @@ TEST_CASE("plans of every bucket agree with the reference") {
       if (n_rows > 1) by_rows[n_rows].push_back({d.info, open_device(registry, d.info.id, 2)});
   for (const auto& [n_rows, devices] : by_rows) {
     for (OpCase c : all_cases()) {
-      if (c.name.starts_with("long")) continue;
       c.steps = {{{0, n_rows}}, {{0, 1}}, {{0, n_rows / 2 + 1}}, {{0, 1}, {1, 1}, {2, 1}}};
       check_case(c, n_rows, *reference, devices);
     }
   }
+}
+
+TEST_CASE("attention over long contexts agrees with the reference") {
+  const Registry registry = make_builtin_registry();
+  const auto reference = open_device(registry, "reference", 1);
+  const auto devices = open_devices(registry);
+  for (const OpCase& c : long_cases()) check_case(c, kCaseRows, *reference, devices);
 }
 
 TEST_CASE("plans for long prompts agree with the reference") {

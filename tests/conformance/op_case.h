@@ -31,6 +31,9 @@ struct OpCase {
 
 // The cases of every op, with odd and prime shapes and every weight type.
 std::vector<OpCase> all_cases();
+// Attention so long that a device may cut a sequence into many parts and put their results together, alone
+// and beside so many others that it may do this otherwise.
+std::vector<OpCase> long_cases();
 // For plans of kPromptRows: matrices of so many columns that a device may cut them in different ways.
 std::vector<OpCase> prompt_cases();
 inline constexpr int32_t kPromptRows = 2048;
