@@ -50,24 +50,24 @@ void check_case(const OpCase& c, int32_t n_rows, Device& reference, const std::v
   }
 }
 
+void check_cases(const std::vector<OpCase>& cases, int32_t n_rows) {
+  const Registry registry = make_builtin_registry();
+  const auto reference = open_device(registry, "reference", 1);
+  const auto devices = open_devices(registry);
+  for (const OpCase& c : cases) check_case(c, n_rows, *reference, devices);
+}
+
 }  // namespace
 
 TEST_CASE("every op on every device agrees with the reference") {
-  const Registry registry = make_builtin_registry();
-  const auto reference = open_device(registry, "reference", 1);
-  const auto devices = open_devices(registry);
-  for (const OpCase& c : all_cases()) check_case(c, kCaseRows, *reference, devices);
+  check_cases(all_cases(), kCaseRows);
 }
 
 TEST_CASE("a plan for one row agrees with the reference") {
-  const Registry registry = make_builtin_registry();
-  const auto reference = open_device(registry, "reference", 1);
-  const auto devices = open_devices(registry);
-  for (OpCase c : all_cases()) {
-    // Over a block's border where the case has a cache, over three steps where it has none.
-    c.steps.assign(c.name.starts_with("attention") ? 70 : 3, {{0, 1}});
-    check_case(c, 1, *reference, devices);
-  }
+  std::vector<OpCase> cases = all_cases();
+  // Over a block's border where the case has a cache, over three steps where it has none.
+  for (OpCase& c : cases) c.steps.assign(c.name.starts_with("attention") ? 70 : 3, {{0, 1}});
+  check_cases(cases, 1);
 }
 
 // A device may have a kernel of its own for each capacity.
@@ -87,17 +87,11 @@ TEST_CASE("plans of every bucket agree with the reference") {
 }
 
 TEST_CASE("attention over long contexts agrees with the reference") {
-  const Registry registry = make_builtin_registry();
-  const auto reference = open_device(registry, "reference", 1);
-  const auto devices = open_devices(registry);
-  for (const OpCase& c : long_cases()) check_case(c, kCaseRows, *reference, devices);
+  check_cases(long_cases(), kCaseRows);
 }
 
 TEST_CASE("plans for long prompts agree with the reference") {
-  const Registry registry = make_builtin_registry();
-  const auto reference = open_device(registry, "reference", 1);
-  const auto devices = open_devices(registry);
-  for (const OpCase& c : prompt_cases()) check_case(c, kPromptRows, *reference, devices);
+  check_cases(prompt_cases(), kPromptRows);
 }
 
 TEST_CASE("results do not depend on the number of threads") {

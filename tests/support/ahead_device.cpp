@@ -5,6 +5,7 @@
 
 #include "backends/builtin.h"
 #include "core/base/check.h"
+#include "tests/support/device_around.h"
 #include "tests/support/emulated_choice.h"
 
 namespace dunlin::testing {
@@ -74,35 +75,13 @@ class AheadPlan final : public Plan {
   std::vector<int32_t> tokens_;
 };
 
-class AheadDevice final : public Device {
+class AheadDevice final : public DeviceAround {
  public:
-  AheadDevice(DeviceInfo info, std::unique_ptr<Device> device)
-      : info_(std::move(info)), device_(std::move(device)) {
-    info_.n_threads = device_->info().n_threads;
-  }
+  using DeviceAround::DeviceAround;
 
-  const DeviceInfo& info() const override { return info_; }
-  int32_t kv_block_tokens() const override { return device_->kv_block_tokens(); }
-  std::span<const int32_t> bucket_rows() const override { return device_->bucket_rows(); }
-  uint64_t kv_block_bytes(const KvSpec& spec) const override { return device_->kv_block_bytes(spec); }
-  bool supports(const Graph& graph, const Node& node, std::string* why) const override {
-    return device_->supports(graph, node, why);
-  }
-  uint64_t weight_bytes(const WeightSource& source) const override { return device_->weight_bytes(source); }
-  Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) override {
-    return device_->upload(source);
-  }
-  Status begin_uploads(std::span<const WeightSource> sources) override {
-    return device_->begin_uploads(sources);
-  }
-  Status finish_uploads() override { return device_->finish_uploads(); }
-  void drop_uploads() override { device_->drop_uploads(); }
-  Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
-    return device_->create_kv_cache(spec, n_blocks);
-  }
   Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
                                         const CompileOptions& options) override {
-    DUNLIN_ASSIGN_OR_RETURN(auto plan, device_->compile(graph, bindings, options));
+    DUNLIN_ASSIGN_OR_RETURN(auto plan, inner().compile(graph, bindings, options));
     return std::unique_ptr<Plan>(
         std::make_unique<AheadPlan>(std::move(plan), graph, options.n_choosable_tokens, n_running_));
   }
@@ -112,8 +91,6 @@ class AheadDevice final : public Device {
   }
 
  private:
-  DeviceInfo info_;
-  std::unique_ptr<Device> device_;
   std::shared_ptr<int32_t> n_running_ = std::make_shared<int32_t>(0);  // steps nobody has waited for
 };
 

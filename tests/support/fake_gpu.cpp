@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "backends/builtin.h"
+#include "tests/support/device_around.h"
 
 namespace dunlin::testing {
 namespace {
@@ -79,57 +80,43 @@ class FakePlan final : public Plan {
   std::optional<StepInputs> inner_step_;
 };
 
-class FakeDevice final : public Device {
+class FakeDevice final : public DeviceAround {
  public:
   FakeDevice(DeviceInfo info, FakeGpu& card, std::unique_ptr<Device> device)
-      : info_(std::move(info)), card_(card), held_(card, 0), device_(std::move(device)) {
-    info_.n_threads = device_->info().n_threads;
-  }
+      : DeviceAround(std::move(info), std::move(device)), card_(card), held_(card, 0) {}
 
-  const DeviceInfo& info() const override { return info_; }
-  int32_t kv_block_tokens() const override { return device_->kv_block_tokens() * kBlocksPerBlock; }
+  int32_t kv_block_tokens() const override { return inner().kv_block_tokens() * kBlocksPerBlock; }
   uint64_t kv_block_bytes(const KvSpec& spec) const override {
-    return device_->kv_block_bytes(spec) * kBlocksPerBlock;
+    return inner().kv_block_bytes(spec) * kBlocksPerBlock;
   }
-  bool supports(const Graph& graph, const Node& node, std::string* why) const override {
-    return device_->supports(graph, node, why);
-  }
-  uint64_t weight_bytes(const WeightSource& source) const override { return device_->weight_bytes(source); }
   Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) override {
     DUNLIN_ASSIGN_OR_RETURN(
-        Held held, Held::take(card_, device_->weight_bytes(source), str_cat("weight '", source.name, "'")));
-    DUNLIN_ASSIGN_OR_RETURN(auto weight, device_->upload(source));
+        Held held, Held::take(card_, inner().weight_bytes(source), str_cat("weight '", source.name, "'")));
+    DUNLIN_ASSIGN_OR_RETURN(auto weight, inner().upload(source));
     return std::unique_ptr<DeviceWeight>(std::make_unique<FakeWeight>(std::move(held), std::move(weight)));
   }
-  Status begin_uploads(std::span<const WeightSource> sources) override {
-    return device_->begin_uploads(sources);
-  }
-  Status finish_uploads() override { return device_->finish_uploads(); }
-  void drop_uploads() override { device_->drop_uploads(); }
   Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
     DUNLIN_ASSIGN_OR_RETURN(Held held,
                             Held::take(card_, kv_block_bytes(spec) * uint64_t(n_blocks), "the KV cache"));
-    DUNLIN_ASSIGN_OR_RETURN(auto cache, device_->create_kv_cache(spec, n_blocks * kBlocksPerBlock));
+    DUNLIN_ASSIGN_OR_RETURN(auto cache, inner().create_kv_cache(spec, n_blocks * kBlocksPerBlock));
     return std::unique_ptr<KvCache>(std::make_unique<FakeKvCache>(std::move(held), std::move(cache)));
   }
   Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
                                         const CompileOptions& options) override {
-    PlanBindings inner = bindings;
-    for (const DeviceWeight*& weight : inner.weights)
+    PlanBindings of_inner = bindings;
+    for (const DeviceWeight*& weight : of_inner.weights)
       weight = static_cast<const FakeWeight*>(weight)->inner.get();
-    if (inner.kv_cache != nullptr) inner.kv_cache = static_cast<FakeKvCache*>(inner.kv_cache)->inner.get();
-    inner.n_blocks_per_sequence *= kBlocksPerBlock;
-    DUNLIN_ASSIGN_OR_RETURN(auto plan, device_->compile(graph, inner, options));
+    if (of_inner.kv_cache != nullptr)
+      of_inner.kv_cache = static_cast<FakeKvCache*>(of_inner.kv_cache)->inner.get();
+    of_inner.n_blocks_per_sequence *= kBlocksPerBlock;
+    DUNLIN_ASSIGN_OR_RETURN(auto plan, inner().compile(graph, of_inner, options));
     DUNLIN_ASSIGN_OR_RETURN(Held held, Held::take(card_, plan->workspace_bytes(), "a workspace"));
     return std::unique_ptr<Plan>(std::make_unique<FakePlan>(std::move(held), std::move(plan)));
   }
-  Roofline measure_roofline() override { return device_->measure_roofline(); }
 
  private:
-  DeviceInfo info_;
   FakeGpu& card_;
   Held held_;
-  std::unique_ptr<Device> device_;
 };
 
 class FakeBackend final : public Backend {

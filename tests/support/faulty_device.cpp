@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "core/device/registry.h"
+#include "tests/support/device_around.h"
 #include "tests/support/engines.h"
 
 namespace dunlin::testing {
@@ -51,40 +52,22 @@ class FaultyPlan final : public Plan {
   std::vector<int32_t> tokens_;
 };
 
-class FaultyDevice final : public Device {
+class FaultyDevice final : public DeviceAround {
  public:
   FaultyDevice(DeviceInfo info, std::unique_ptr<Device> device, Faults& faults)
-      : info_(std::move(info)), device_(std::move(device)), faults_(faults) {}
+      : DeviceAround(std::move(info), std::move(device)), faults_(faults) {}
 
-  const DeviceInfo& info() const override { return info_; }
-  int32_t kv_block_tokens() const override { return device_->kv_block_tokens(); }
-  std::span<const int32_t> bucket_rows() const override { return device_->bucket_rows(); }
-  uint64_t kv_block_bytes(const KvSpec& spec) const override { return device_->kv_block_bytes(spec); }
-  bool supports(const Graph& graph, const Node& node, std::string* why) const override {
-    return device_->supports(graph, node, why);
-  }
-  uint64_t weight_bytes(const WeightSource& source) const override { return device_->weight_bytes(source); }
-  Result<std::unique_ptr<DeviceWeight>> upload(const WeightSource& source) override {
-    return device_->upload(source);
-  }
-  Status finish_uploads() override { return device_->finish_uploads(); }
-  void drop_uploads() override { device_->drop_uploads(); }
-  Result<std::unique_ptr<KvCache>> create_kv_cache(const KvSpec& spec, int32_t n_blocks) override {
-    return device_->create_kv_cache(spec, n_blocks);
-  }
   Result<std::unique_ptr<Plan>> compile(const Graph& graph, const PlanBindings& bindings,
                                         const CompileOptions& options) override {
-    DUNLIN_ASSIGN_OR_RETURN(auto plan, device_->compile(graph, bindings, options));
+    DUNLIN_ASSIGN_OR_RETURN(auto plan, inner().compile(graph, bindings, options));
     return std::unique_ptr<Plan>(std::make_unique<FaultyPlan>(std::move(plan), faults_));
   }
   Roofline measure_roofline() override {
     if (faults_.is_due(Fault::kRooflineThrows)) throw std::bad_alloc();
-    return device_->measure_roofline();
+    return inner().measure_roofline();
   }
 
  private:
-  DeviceInfo info_;
-  std::unique_ptr<Device> device_;
   Faults& faults_;
 };
 
